@@ -1,0 +1,96 @@
+"""What can go wrong, split by what the caller can do about it.
+
+OxyqError
+├── ConfigurationError    a setting or the set-up is wrong: correct it and start again
+├── InvalidPayload        the data is wrong: correct the named field and send it again
+├── IdConflict            this id was taken by other data: use another id, or the same data
+├── QueueUnavailable      Redis did not take or give it: try again later
+├── NotFound              there is no such thing: check the id
+├── TemporaryError        it failed now and may work later: retried by the queue's policy
+│   ├── gateways.NotSent      (also a GatewayError)
+│   └── gateways.SlowDown     (also a GatewayError)
+├── PermanentError        it will never work as it is: straight to the dead letters
+│   └── gateways.NeverWill    (also a GatewayError)
+└── gateways.GatewayError  everything a gateway may raise, see gateways/base.py
+    └── gateways.MaybeSent    nobody can know whether it was sent
+"""
+
+from collections.abc import Sequence
+
+
+class OxyqError(Exception):
+    """Anything that Oxyq raises on purpose."""
+
+
+class ConfigurationError(OxyqError):
+    """One or more settings are wrong; `problems` holds one line for each, naming the setting and the fix."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class InvalidPayload(OxyqError):
+    """A field holds something we do not take; `problem` says what and how to correct it.
+
+    `field` is the path as it is written on the wire (`recipients[3].number`).
+    `more` holds further (field, problem) pairs found in the same data, at most a handful.
+    """
+
+    def __init__(self, field: str, problem: str, more: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(field, problem, more)
+        self.field = field
+        self.problem = problem
+        self.more = tuple(more)
+
+    @property
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """Every (field, problem) pair, the first one included."""
+        return ((self.field, self.problem), *self.more)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{field}: {problem}" for field, problem in self.problems)
+
+
+class IdConflict(OxyqError):
+    """A job with this id was accepted before, with different data."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.job_id}: a job with this id was accepted before with different data; "
+            "send the same data again, or change the id field (messageId, automationId or campaignId)"
+        )
+
+
+class QueueUnavailable(OxyqError):
+    """Redis could not be reached in time, or refused.
+
+    Whether a job was stored is then unknown: repeat the call as it is, and it will be one job.
+    """
+
+
+class NotFound(OxyqError):
+    """There is no such job, dead letter, campaign or organization."""
+
+
+class TemporaryError(OxyqError):
+    """It failed now and may work later; `retry_after_seconds` is the other side's wish, or None."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, retry_after_seconds)
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class PermanentError(OxyqError):
+    """It will never work as it is; retrying is pointless."""

@@ -1,0 +1,570 @@
+"""The payloads of all jobs: camelCase JSON on the wire, small frozen models in Python.
+
+Two ways in. `parse_new` is for what our own callers hand over: strict, unknown fields are refused.
+`decode` is for what lies in Redis, perhaps put there by a Node service: unknown fields are kept.
+"""
+
+import difflib
+import json
+import re
+import unicodedata
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+from oxyq.errors import InvalidPayload
+from oxyq.outcomes import JsonValue
+from oxyq.templates import VARIABLE_NAME, missing_variable, placeholders
+
+MAX_ID_CHARACTERS: Final = 128
+MAX_TEXT_CHARACTERS: Final = 4096
+"""WhatsApp's own limit for the body of a text message."""
+MAX_RECIPIENTS: Final = 1_000_000
+MAX_PAYLOAD_BYTES: Final = 64 * 1024
+"""For everything but a campaign request: payloads carry ids and text, never files."""
+
+_MAX_NUMBER_CHARACTERS: Final = 64
+_EARLIEST_MS: Final = 978_307_200_000  # 2001-01-01
+_LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01
+_SHOWN_PROBLEMS: Final = 10
+_TOO_DEEP: Final = "is nested too deeply; flatten it"
+_HALF_A_CHARACTER: Final = "has half a character (a lone surrogate); do not cut texts inside an emoji"
+
+
+# --- numbers -----------------------------------------------------------------------------------------------
+
+
+def normalize_number(written: str) -> str:
+    """The digits of a phone number, however WhatsApp or a person wrote it.
+
+    Takes `5511999999999@c.us`, `5511999999999:12@s.whatsapp.net`, `+55 (11) 99999-9999`: 8 to 15 digits.
+    InvalidPayload("number", …) for everything else, groups and hidden ids included.
+    """
+    try:
+        return _digits(written)
+    except ValueError as error:
+        raise InvalidPayload("number", str(error)) from None
+
+
+def contact_key(number: str) -> str:
+    """The one form under which a contact is known: Brazilian mobiles always with their ninth digit.
+
+    `number` is what `normalize_number` gave. Only for comparing: WhatsApp may know them by the other form.
+    """
+    # Landlines (2 to 5 behind the area code) use WhatsApp Business too and never had a ninth digit.
+    if re.fullmatch(r"55[1-9][1-9][6-9][0-9]{7}", number):
+        return f"{number[:4]}9{number[4:]}"
+    return number
+
+
+def _digits(written: str) -> str:
+    address, _, server = written[: _MAX_NUMBER_CHARACTERS + 1].partition("@")
+    if server not in ("", "c.us", "s.whatsapp.net"):
+        raise ValueError(_WRONG_SERVERS.get(server, "has an unknown ending behind @; use @c.us, or digits only"))
+    address = re.sub(r":[0-9]{1,5}$", "", address, flags=re.ASCII)
+    digits = re.sub(r"[ ()\-]", "", address.removeprefix("+"))
+    if not re.fullmatch(r"[0-9]*", digits):
+        raise ValueError("has other characters than digits, spaces, + - ( ); write it as 5511999999999")
+    if not 8 <= len(digits) <= 15:
+        raise ValueError("must have 8 to 15 digits, country code included, such as 5511999999999")
+    if digits.startswith("0"):
+        raise ValueError("must begin with the country code, such as 55, and not with 0")
+    return digits
+
+
+_WRONG_SERVERS: Final = {
+    "g.us": "is a group, and groups are not answered; use a person's number",
+    "lid": "is a hidden id (@lid) and no phone number; send the number of senderPn instead",
+    "broadcast": "is a broadcast list; use a person's number",
+    "newsletter": "is a channel; use a person's number",
+}
+
+
+# --- checks of single values -------------------------------------------------------------------------------
+
+
+def _checked_id(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    if len(value) > MAX_ID_CHARACTERS:
+        raise ValueError(f"has {len(value)} characters; at most {MAX_ID_CHARACTERS} are taken")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        raise ValueError("has control characters, such as a line break; remove them")
+    return value
+
+
+def _checked_text(value: str) -> str:
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"has {len(value)} characters; WhatsApp takes at most {MAX_TEXT_CHARACTERS}")
+    _refuse_unsendable(value)
+    if not any(_is_visible(character) for character in value):
+        raise ValueError("must not be blank; write a text")
+    return value
+
+
+def _checked_written_number(value: str) -> str:
+    if not 1 <= len(value) <= _MAX_NUMBER_CHARACTERS:
+        raise ValueError(f"must have 1 to {_MAX_NUMBER_CHARACTERS} characters, such as 5511999999999")
+    if not _is_unicode(value):
+        raise ValueError(_HALF_A_CHARACTER)
+    return value
+
+
+def _checked_variable_name(value: str) -> str:
+    if not VARIABLE_NAME.fullmatch(value):
+        raise ValueError("is no variable name; use up to 64 letters, digits and _, no digit first")
+    return value
+
+
+def _checked_variable(value: str) -> str:
+    if len(value) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"has {len(value)} characters; at most {MAX_TEXT_CHARACTERS} are taken")
+    _refuse_unsendable(value)
+    return value
+
+
+def _refuse_unsendable(value: str) -> None:
+    if "\0" in value:
+        raise ValueError("has a NUL character; remove it")
+    if not _is_unicode(value):
+        raise ValueError(_HALF_A_CHARACTER)
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_visible(character: str) -> bool:
+    # C*: controls and zero-width marks; M*: accents without a letter; Z*: spaces.
+    return unicodedata.category(character)[0] not in "CMZ"
+
+
+def _checked_time(value: int) -> int:
+    if _EARLIEST_MS <= value < _LATEST_MS:
+        return value
+    if _EARLIEST_MS <= value * 1000 < _LATEST_MS:
+        raise ValueError("looks like seconds; multiply by 1000")
+    raise ValueError("must be milliseconds since 1970, between the years 2001 and 2100")
+
+
+def _checked_metadata(value: dict[str, pydantic.JsonValue]) -> dict[str, pydantic.JsonValue]:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError(_HALF_A_CHARACTER) from None
+    except ValueError:
+        raise ValueError("has NaN or Infinity, which JSON has not; use null") from None
+    return value
+
+
+Id = Annotated[str, AfterValidator(_checked_id)]
+Text = Annotated[str, AfterValidator(_checked_text)]
+Number = Annotated[str, AfterValidator(_digits)]
+_WrittenNumber = Annotated[str, AfterValidator(_checked_written_number)]
+Milliseconds = Annotated[int, AfterValidator(_checked_time)]
+Variables = Annotated[
+    dict[
+        Annotated[str, AfterValidator(_checked_variable_name)],
+        Annotated[str, AfterValidator(_checked_variable)],
+    ],
+    Field(description='an object of texts, such as {"name": "Ana"}'),
+]
+_Metadata = Annotated[dict[str, pydantic.JsonValue], AfterValidator(_checked_metadata)]
+
+OrganizationId = Annotated[Id, Field(description="the id of the organization (tenant)")]
+InstanceId = Annotated[Id, Field(description="the id of the WhatsApp number that sends and receives")]
+
+
+# --- the payloads ------------------------------------------------------------------------------------------
+
+WIRE_CONFIG: Final = ConfigDict(
+    frozen=True,
+    strict=True,  # "5" is not 5, and true is not 1
+    extra="allow",  # kept from Redis; `parse_new` refuses them
+    alias_generator=to_camel,
+    populate_by_name=True,
+)
+
+
+class Payload(BaseModel):
+    """What a job carries: a business fact with a deterministic id."""
+
+    model_config = WIRE_CONFIG
+
+    @abstractmethod
+    def job_id(self) -> str:
+        """The job's id, made of business facts only: the same fact twice is the same job."""
+
+    def fingerprint(self) -> str:
+        """32 hex digits that are equal for equal data, in whatever order its fields were written."""
+        # ASCII, so that a lone surrogate in an unknown field cannot stop us.
+        canonical = json.dumps(wire(self), sort_keys=True, separators=(",", ":"))
+        return blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+class InboundMessage(Payload):
+    """Someone wrote to one of an organization's numbers."""
+
+    organization_id: OrganizationId
+    instance_id: InstanceId
+    sender: Number = Field(alias="from", description="the number that wrote, such as 5511999999999@c.us")
+    content: Text = Field(description="the text of the message")
+    message_id: Id = Field(description="WhatsApp's id of the message")
+    timestamp: Milliseconds = Field(description="when it was written, in ms since 1970")
+
+    @pydantic.field_serializer("sender")
+    def _as_whatsapp_writes_it(self, sender: str) -> str:
+        return f"{sender}@c.us"
+
+    def job_id(self) -> str:
+        """One job per WhatsApp message id, instance and organization."""
+        return _job_id("msg", self.organization_id, self.instance_id, self.message_id)
+
+
+class Automation(Payload):
+    """A reminder or follow-up to one person, now or at `scheduled_for`."""
+
+    automation_id: Id = Field(description="your id of this automation")
+    organization_id: OrganizationId
+    type: Id = Field(description='what kind it is, such as "reminder"')
+    recipient_number: Number = Field(description="whom to write to, such as 5511999999999")
+    content: Text = Field(description="the text to send")
+    scheduled_for: Milliseconds | None = Field(default=None, description="when to send it, in ms since 1970")
+    metadata: _Metadata | None = Field(default=None, description="an object of your own, kept with the job")
+    instance_id: InstanceId | None = None
+
+    def job_id(self) -> str:
+        """One job per automation, recipient and time."""
+        time = "" if self.scheduled_for is None else str(self.scheduled_for)
+        return _job_id("auto", self.organization_id, self.automation_id, self.recipient_number, time)
+
+
+class CampaignRecipient(BaseModel):
+    """A recipient with variables of their own, which go before the campaign's."""
+
+    model_config = WIRE_CONFIG
+
+    number: _WrittenNumber = Field(description="a number, such as 5511999999999")
+    variables: Variables = Field(default_factory=dict)
+
+
+def _recipient_shape(value: object) -> str:
+    return "<number>" if isinstance(value, str) else "<row>"
+
+
+# The tags keep pydantic from reporting a wrong element twice, once for each shape.
+_Recipient = Annotated[
+    Annotated[_WrittenNumber, Tag("<number>")] | Annotated[CampaignRecipient, Tag("<row>")],
+    Discriminator(_recipient_shape),
+]
+
+
+class CampaignRequest(Payload):
+    """One template for many recipients; planned into one `CampaignSend` for each.
+
+    The numbers stay as they were written: a list of thousands always holds some that are none, and planning
+    counts and lists them. Only a request without a single good number is refused.
+    """
+
+    campaign_id: Id = Field(description="your id of this campaign")
+    organization_id: OrganizationId
+    # Stops at the first bad element: a million error reports would fill the memory.
+    recipients: list[_Recipient] = Field(
+        min_length=1,
+        max_length=MAX_RECIPIENTS,
+        fail_fast=True,
+        description='a list of numbers, or of {"number": "5511999999999", "variables": {…}}',
+    )
+    template: Text = Field(description="the text to send, with {{name}} for variables")
+    variables: Variables = Field(default_factory=dict)
+    instance_id: InstanceId | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _can_be_planned(self) -> "CampaignRequest":
+        self._refuse_only_bad_numbers()
+        self._refuse_missing_variables()
+        return self
+
+    def _refuse_only_bad_numbers(self) -> None:
+        first_problem = None
+        for number, _ in self.people():
+            try:
+                _digits(number)
+                return
+            except ValueError as error:
+                first_problem = first_problem or str(error)
+        at_row = ".number" if isinstance(self.recipients[0], CampaignRecipient) else ""
+        raise InvalidPayload(f"recipients[0]{at_row}", f"{first_problem} (and so it is with all recipients)")
+
+    def _refuse_missing_variables(self) -> None:
+        needed = [name for name in placeholders(self.template) if name not in self.variables]
+        if not needed:
+            return
+        for number, variables in self.people():
+            for name in needed:
+                if name not in variables:
+                    raise missing_variable(name, number)
+
+    def people(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Each recipient's number as it was written, and the recipient's own variables."""
+        for recipient in self.recipients:
+            if isinstance(recipient, str):
+                yield recipient, {}
+            else:
+                yield recipient.number, recipient.variables
+
+    def job_id(self) -> str:
+        """One job per campaign of an organization."""
+        return _job_id("camp", self.organization_id, self.campaign_id)
+
+
+class CampaignSend(Payload):
+    """One message of a campaign, rendered and frozen: our own job in the campaign queue."""
+
+    kind: Literal["campaign.send"] = "campaign.send"
+    v: Literal[1] = 1
+    campaign_id: Id
+    organization_id: OrganizationId
+    recipient: Number
+    text: Text
+    step: int = Field(default=0, ge=0, le=1000)
+    instance_id: InstanceId | None = None
+
+    def job_id(self) -> str:
+        """One job per campaign, recipient and step."""
+        return _job_id("send", self.organization_id, self.campaign_id, self.recipient, str(self.step))
+
+
+class NewDeadLetter(Payload):
+    """A dead letter that somebody writes by hand, for a job the queue itself did not bury."""
+
+    original_queue: Id = Field(description='the queue the job was in, such as "message"')
+    original_job_id: Id = Field(description="the job's id")
+    failed_reason: Id = Field(description="why it is given up, in a few words")
+    data: pydantic.JsonValue = Field(default=None, description="the job's data")
+    original_job_name: Id | None = None
+    organization_id: OrganizationId | None = None
+
+    def job_id(self) -> str:
+        """One dead letter per job."""
+        return f"dlq-{self.original_queue}-{self.original_job_id}"
+
+
+AnyPayload: TypeAlias = InboundMessage | Automation | CampaignRequest | CampaignSend
+
+
+def _job_id(kind: str, *facts: str) -> str:
+    # Hashed, because a tenant chose them, and BullMQ mistakes an id such as "active" for a key of its own.
+    # Length before each part, so that ("a", "bc") and ("ab", "c") differ.
+    hashed = blake2b(digest_size=16)
+    for fact in facts:
+        encoded = fact.encode()
+        hashed.update(b"%d:" % len(encoded) + encoded)
+    return f"{kind}-{hashed.hexdigest()}"
+
+
+def wire(payload: BaseModel) -> dict[str, JsonValue]:
+    """The payload as camelCase JSON, without fields that are not set."""
+    dumped: dict[str, JsonValue] = payload.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return dumped
+
+
+# --- the two ways in ---------------------------------------------------------------------------------------
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_new(model: type[Model], value: Mapping[str, object] | BaseModel | None = None, **fields: object) -> Model:
+    """A payload from our own caller: a mapping, a model, keywords, or a mapping changed by keywords.
+
+    Field names may be camelCase or Python's. InvalidPayload names every wrong, missing or unknown field.
+    """
+    given = wire(value) if isinstance(value, BaseModel) else value
+    merged = _by_wire_name(model, given) | _by_wire_name(model, fields)
+    return _validated(model, merged, extra="forbid")
+
+
+def decode(queue_name: str, data: JsonValue) -> AnyPayload:
+    """The payload of a job that was read from Redis, whatever the job's name is.
+
+    InvalidPayload if it is none; the queue decides which model it must fit, and in `campaign` also `kind`.
+    """
+    return parse_stored(_model_for(queue_name, data), data)
+
+
+def parse_stored(model: type[Model], data: JsonValue) -> Model:
+    """A model from JSON read from Redis, its unknown fields kept; InvalidPayload if it does not fit."""
+    return _validated(model, data, extra="allow")
+
+
+def _model_for(queue_name: str, data: JsonValue) -> type[AnyPayload]:
+    if queue_name == "campaign":
+        is_send = isinstance(data, dict) and data.get("kind") == "campaign.send"
+        return CampaignSend if is_send else CampaignRequest
+    if queue_name == "message":
+        return InboundMessage
+    if queue_name == "automation":
+        return Automation
+    raise InvalidPayload("queue", f"there is no queue {queue_name!r}; use message, automation or campaign")
+
+
+def _validated(model: type[Model], data: object, extra: Literal["allow", "forbid"]) -> Model:
+    try:
+        payload = model.model_validate(data, extra=extra, by_alias=True, by_name=False)
+    except pydantic.ValidationError as error:
+        raise _invalid_payload(model, error) from None
+    _refuse_oversize(payload)
+    return payload
+
+
+def _by_wire_name(model: type[BaseModel], value: object) -> dict[object, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidPayload("payload", f"must be an object with fields, not {_json_type(value)}")
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    renamed: dict[object, object] = {}
+    for name, content in value.items():
+        wire_name = aliases.get(name, name)
+        if wire_name in renamed:
+            raise InvalidPayload(str(wire_name), "is given twice, under both its names; keep one")
+        renamed[wire_name] = content
+    return renamed
+
+
+def _refuse_oversize(payload: BaseModel) -> None:
+    # Without fields of free size the bounds of the others keep a payload far below the limit.
+    if not payload.model_extra and getattr(payload, "metadata", None) is None:
+        return
+    try:
+        written = json.dumps(wire(payload), ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        raise InvalidPayload("payload", _TOO_DEEP) from None
+    size = len(written.encode(errors="surrogatepass"))
+    if size > MAX_PAYLOAD_BYTES and isinstance(payload, Payload) and not isinstance(payload, CampaignRequest):
+        raise InvalidPayload(
+            "payload",
+            f"has {size} bytes as JSON; at most {MAX_PAYLOAD_BYTES} are taken, so keep big things elsewhere "
+            "and send a reference",
+        )
+
+
+# --- pydantic's errors in our words ------------------------------------------------------------------------
+
+
+def _invalid_payload(model: type[BaseModel], error: pydantic.ValidationError) -> InvalidPayload:
+    found = error.errors(include_url=False)[:_SHOWN_PROBLEMS]
+    problems = [(_path(item["loc"]), _problem(model, dict(item))) for item in found]
+    unique = list(dict.fromkeys(problems))
+    return InvalidPayload(*unique[0], more=unique[1:])
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    # Inside metadata pydantic reports its way through the JSON as well; the field's name says enough.
+    for part in location[:1] if "metadata" in location[:1] else location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not re.fullmatch(r"<.*>|\[key\]", part):
+            # A name that somebody made up: it must not forge lines in a log.
+            path += f".{part[:MAX_ID_CHARACTERS] if part.isprintable() else ascii(part[:MAX_ID_CHARACTERS])}"
+    return path.strip(".") or "payload"
+
+
+def _problem(model: type[BaseModel], item: dict[str, Any]) -> str:
+    context, given = item.get("ctx", {}), item["input"]
+    match item["type"]:
+        case "missing":
+            return f"is missing; give {_description(model, item['loc'])}"
+        case "extra_forbidden":
+            return f"is not a known field; {_did_you_mean(model, item['loc'])}"
+        case "value_error":
+            return str(context["error"])
+        case "string_type" if item["loc"][-1:] == ("[key]",):
+            return f"has {_json_type(given)} for a name; names are text"
+        case "string_type":
+            return f"must be text, not {_json_type(given)}{_quoted(given)}"
+        case "int_type":
+            return f"must be a whole number, not {_json_type(given)}; write it without quotes and point"
+        case "model_type" if item["loc"][-1:] == ("<row>",):
+            return f"must be a number as text, or an object with number, not {_json_type(given)}{_quoted(given)}"
+        case "dict_type" | "model_type":
+            return f"must be an object with fields, not {_json_type(given)}"
+        case "list_type":
+            return f"must be a list, not {_json_type(given)}"
+        case "too_short":
+            return "must not be empty; give at least one"
+        case "too_long":
+            return f"has too many entries; at most {context['max_length']} are taken"
+        case "literal_error":
+            return f"must be {context['expected']}; this version knows no other"
+        case "greater_than_equal" | "less_than_equal":
+            return "is out of bounds; use a whole number from 0 to 1000"
+        case "invalid_key":
+            return "is not a field name; field names are text"
+        case "invalid-json-value":
+            return "has something that JSON cannot carry; use text, numbers, lists and objects"
+        case "recursion_depth_exceeded" | "recursion_loop":
+            return _TOO_DEEP
+        case _:
+            return str(item["msg"])
+
+
+def _description(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    for field in _fields_at(model, location).values():
+        if field.alias == location[-1] and field.description:
+            return field.description
+    return "a value"
+
+
+def _did_you_mean(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    names = [field.alias or name for name, field in _fields_at(model, location).items()]
+    near = difflib.get_close_matches(str(location[-1])[:MAX_ID_CHARACTERS], names, n=1)
+    return f"did you mean {near[0]}?" if near else f"remove it (known are {', '.join(names)})"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, FieldInfo]:
+    """The fields that are known where the last part of `location` stands, perhaps inside a nested model."""
+    for part in location[:-1]:
+        for field in model.model_fields.values():
+            if field.alias == part:
+                model = _nested_model(field.annotation) or model
+    return model.model_fields
+
+
+def _nested_model(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_nested_model, get_args(annotation))), None)
+
+
+def _quoted(given: object) -> str:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    # Python refuses to write out integers of thousands of digits.
+    return f'; write "{given}" instead of {given}' if is_number and abs(given) < 10**20 else ""
+
+
+def _json_type(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int):
+        return "a number"
+    if isinstance(value, float):
+        return "a number with a point"
+    if isinstance(value, str | bytes):
+        return "text"
+    if isinstance(value, Mapping | BaseModel):
+        return "an object"
+    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"

@@ -1,0 +1,348 @@
+"""All settings, read from the environment once and refused kindly; no other file looks at it."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from oxyq.errors import ConfigurationError
+from oxyq.queues import OVERRIDE_NAMES, OVERRIDES, POLICIES, QueuePolicy, policies
+
+MIN_SECRET_BYTES: Final = 32
+"""What HS256 asks of its key (RFC 7518, 3.2)."""
+
+GatewayName = Literal["simulator"]
+
+_NEEDED_IN_PRODUCTION: Final = {
+    "REDIS_URL": "give the address of your Redis, such as rediss://default:password@host:6379",
+    "OXYQ_JWT_SECRET": "make one with: openssl rand -hex 32",
+}
+_SECRET_NAMES: Final = frozenset(_NEEDED_IN_PRODUCTION)
+_SHOWN_CHARACTERS: Final = 60
+
+
+# --- checks of single values -------------------------------------------------------------------------------
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _checked_redis_url(url: str) -> str:
+    """A URL that redis-py will understand as it was meant; nothing of it is ever shown."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    _refuse_unquoted_login(rest)
+    if re.search(r"\s", url):
+        raise ValueError("has a space or line break in it; remove it")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("has no usable host and port; write redis://host:6379, IPv6 as redis://[::1]:6379") from None
+    if scheme == "unix":
+        if parts.hostname or not parts.path.strip("/"):
+            raise ValueError("must name a socket file, such as unix:///run/redis.sock")
+        return url
+    if not parts.hostname:
+        raise ValueError(f"has no host; write {scheme}://host:6379")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError(f"has no usable port; write {scheme}://host:6379")
+    if not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ValueError("must have a number as its path, the database, such as redis://host:6379/0")
+    if parts.fragment:
+        raise ValueError("has a # in it; write %23 for a # in the password")
+    return url
+
+
+def _refuse_unquoted_login(rest: str) -> None:
+    # urlsplit ends the login at the first / ? or #, so a password holding one would be read as host and path.
+    login, at, _ = rest.rpartition("@")
+    _, _, password = login.partition(":")
+    if at and (re.search(r"[#/?@:\[\]\s]", password) or re.search(r"%(?![0-9A-Fa-f]{2})", login)):
+        raise ValueError(
+            "has a sign in its password that a URL needs percent-encoded; "
+            "write %23 for #, %40 for @, %2F for /, %3A for :, %3F for ?, %25 for %"
+        )
+
+
+def _checked_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
+        raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes; make one with: openssl rand -hex 32")
+    return secret
+
+
+def _checked_prefix(prefix: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:{}-]{1,64}", prefix):
+        raise ValueError("must be 1 to 64 letters, digits and _ . : { } -, such as bull")
+    return prefix
+
+
+def _checked_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("is no file; give the path of a PEM file with the certificates to trust")
+    return path
+
+
+# --- the settings ------------------------------------------------------------------------------------------
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default; `load_settings` fills it from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=False)
+
+    redis_url: Annotated[str, AfterValidator(_checked_redis_url)] | None = Field(
+        default=None,
+        alias="REDIS_URL",
+        repr=False,  # it holds the password
+        description="Redis or Valkey: `redis://`, `rediss://` (TLS) or `unix://`; unset, one is started",
+    )
+    env: Annotated[Literal["development", "production"], BeforeValidator(_lower)] = Field(
+        default="development",
+        alias="OXYQ_ENV",
+        description="`development` or `production`, which needs `REDIS_URL` and `OXYQ_JWT_SECRET`",
+    )
+    redis_prefix: Annotated[str, AfterValidator(_checked_prefix)] = Field(
+        default="bull", alias="OXYQ_REDIS_PREFIX", description="BullMQ's prefix of all queue keys"
+    )
+    redis_tls_verify: Annotated[bool, BeforeValidator(_lower)] = Field(
+        default=True,
+        alias="OXYQ_REDIS_TLS_VERIFY",
+        description="`false` accepts any certificate; only for a test",
+    )
+    redis_ca_file: Annotated[Path, AfterValidator(_checked_file)] | None = Field(
+        default=None,
+        alias="OXYQ_REDIS_CA_FILE",
+        description="certificates to trust instead of the system's (PEM)",
+    )
+    data_dir: Path = Field(
+        default=Path(".oxyq"), alias="OXYQ_DATA_DIR", description="where the embedded server keeps its data"
+    )
+    host: str = Field(default="127.0.0.1", alias="OXYQ_HOST", description="address the HTTP server listens on")
+    port: int = Field(
+        default=3001,
+        ge=0,
+        le=65535,
+        alias="OXYQ_PORT",
+        description="port of the HTTP server, 0 for any free one; `PORT` is taken if this is unset",
+    )
+    jwt_secret: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
+        default=None,
+        alias="OXYQ_JWT_SECRET",
+        description="key that signs the tokens (HS256), 32 bytes or more; unset, made in development",
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        default="info", alias="OXYQ_LOG_LEVEL", description="`debug`, `info`, `warning` or `error`"
+    )
+    log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(_lower)] = Field(
+        default="auto", alias="OXYQ_LOG_FORMAT", description="`text`, `json`, or `auto`: text on a terminal"
+    )
+    gateway: Annotated[GatewayName, BeforeValidator(_lower)] = Field(
+        default="simulator", alias="OXYQ_GATEWAY", description="who sends; `simulator` only writes a log"
+    )
+    simulator_log: Path | None = Field(
+        default=None,
+        alias="OXYQ_SIMULATOR_LOG",
+        description="what the simulator received; unset, `simulator.jsonl` in `OXYQ_DATA_DIR`",
+    )
+    stop_grace_seconds: float = Field(
+        default=25,
+        ge=0,
+        le=3600,
+        alias="OXYQ_STOP_GRACE_SECONDS",
+        description="how long running jobs may take after SIGTERM before they are handed back",
+    )
+    lock_seconds: float = Field(
+        default=30,
+        ge=0.1,
+        le=3600,
+        alias="OXYQ_LOCK_SECONDS",
+        description="how long a job stays with a worker that shows no sign of life",
+    )
+    stalled_interval_seconds: float = Field(
+        default=10,
+        ge=0.1,
+        le=3600,
+        alias="OXYQ_STALLED_INTERVAL_SECONDS",
+        description="how often jobs of dead workers are looked for",
+    )
+    max_stalled: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        alias="OXYQ_MAX_STALLED",
+        description="how often a job may lose its worker before it goes to the dead letters",
+    )
+    sweep_seconds: float = Field(
+        default=30,
+        ge=0.1,
+        le=86400,
+        alias="OXYQ_SWEEP_SECONDS",
+        description="how often jobs that others failed are moved to the dead letters",
+    )
+    policies: Mapping[str, QueuePolicy] = Field(default_factory=policies)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` hands over, so that all problems are found and told together."""
+        return (init_settings,)
+
+    @property
+    def is_production(self) -> bool:
+        """Whether missing settings are refused instead of made up."""
+        return self.env == "production"
+
+    @property
+    def simulator_log_path(self) -> Path:
+        """Where the simulator keeps what it received."""
+        return self.simulator_log or self.data_dir / "simulator.jsonl"
+
+
+_FIELDS: Final = {
+    field.alias: field for field in Settings.model_fields.values() if field.alias and field.alias != "policies"
+}
+_KNOWN: Final = {name.removeprefix("OXYQ_"): name for name in (*_FIELDS, *OVERRIDE_NAMES)}
+
+
+# --- reading them ------------------------------------------------------------------------------------------
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process; ConfigurationError lists everything that is wrong, one line each."""
+    environ = os.environ if environ is None else environ
+    given = {name: text for name, text in environ.items() if name == "REDIS_URL" or name.startswith("OXYQ_")}
+    if "OXYQ_PORT" not in given and "PORT" in environ:
+        given["PORT"] = environ["PORT"]  # Render and others say so which port they forward to
+
+    problems = {name: problem for name, text in given.items() if (problem := _writing_problem(name, text))}
+    sound = {name: text for name, text in given.items() if name not in problems}
+    table = _read_policies(sound, problems)
+    settings = _read_fields(sound, table, problems)
+    _require_in_production(given, problems)
+    if problems or settings is None:
+        raise ConfigurationError(*(f"{name}: {problem}" for name, problem in sorted(problems.items())))
+    return settings
+
+
+def _writing_problem(name: str, text: str) -> str | None:
+    if name != "PORT" and name not in _KNOWN.values():
+        # Compared without OXYQ_, which would make everything look alike.
+        near = difflib.get_close_matches(name.removeprefix("OXYQ_"), _KNOWN, n=1)
+        hint = f"did you mean {_KNOWN[near[0]]}?" if near else "remove it"
+        return f"there is no such setting; {hint}"
+    if not text.strip():
+        return "is empty; give it a value or remove it"
+    if text != text.strip():
+        return "has spaces or a line break around it; remove them"
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return "has quotes around it; remove them"
+    return None
+
+
+def _read_policies(given: Mapping[str, str], problems: dict[str, str]) -> dict[str, QueuePolicy]:
+    overrides = {name: text for name, text in given.items() if name in OVERRIDE_NAMES}
+    try:
+        return policies(overrides)
+    except ConfigurationError as error:
+        for line in error.problems:
+            name, _, problem = line.partition(": ")
+            problems[name] = problem
+        return policies()
+
+
+def _read_fields(given: Mapping[str, str], table: dict[str, QueuePolicy], problems: dict[str, str]) -> Settings | None:
+    values: dict[str, object] = {name: text for name, text in given.items() if name in _FIELDS}
+    if "PORT" in given:
+        values["OXYQ_PORT"] = given["PORT"]
+    try:
+        return Settings.model_validate(values | {"policies": table})
+    except pydantic.ValidationError as error:
+        for item in error.errors(include_url=False):
+            name = str(item["loc"][0])
+            source = "PORT" if name == "OXYQ_PORT" and "PORT" in given else name
+            problems[source] = _problem(name, dict(item))
+        return None
+
+
+def _require_in_production(given: Mapping[str, str], problems: dict[str, str]) -> None:
+    if given.get("OXYQ_ENV", "").lower() != "production":
+        return
+    for name, example in _NEEDED_IN_PRODUCTION.items():
+        if name not in given:
+            problems[name] = f"is missing, and production needs it; {example}"
+
+
+def _problem(name: str, item: dict[str, Any]) -> str:
+    shown = "" if name in _SECRET_NAMES else f", not {item['input'][:_SHOWN_CHARACTERS]!r}"
+    match item["type"]:
+        case "value_error":
+            return str(item["ctx"]["error"])
+        case "literal_error":
+            near = difflib.get_close_matches(item["input"], _choices(name), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            return f"must be {' or '.join(_choices(name))}{shown}{hint}"
+        case "bool_parsing":
+            return f"must be true or false{shown}"
+        case _:
+            return f"must be {_numbers(name)}{shown}"
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    return get_args(_FIELDS[name].annotation)
+
+
+def _numbers(name: str) -> str:
+    bounds = {type(bound).__name__: bound for bound in _FIELDS[name].metadata}
+    kind = "a whole number" if _FIELDS[name].annotation is int else "a number"
+    return f"{kind} from {bounds['Ge'].ge} to {bounds['Le'].le}"
+
+
+# --- telling about them ------------------------------------------------------------------------------------
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of everything that can be set; the README's table is made from it.
+
+    The queues' rows stand for three variables each, with `<QUEUE>` for MESSAGE, AUTOMATION and CAMPAIGN.
+    """
+    return [(name, _default(field.default), field.description or "") for name, field in _FIELDS.items()] + [
+        (f"OXYQ_<QUEUE>_{row.suffix}", _queue_defaults(row.suffix, row.field), row.meaning) for row in OVERRIDES
+    ]
+
+
+def settings_markdown() -> str:
+    """The settings as the Markdown table that stands in the README."""
+    rows = [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in settings_table()]
+    return "\n".join(("| variable | default | meaning |", "|---|---|---|", *rows))
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _queue_defaults(suffix: str, field: str) -> str:
+    values = {
+        queue: f"{policy.rate_max}/{policy.rate_seconds:g}" if suffix == "RATE" else f"{getattr(policy, field):g}"
+        for queue, policy in POLICIES.items()
+    }
+    if len(set(values.values())) == 1:
+        return f"`{next(iter(values.values()))}`"
+    return ", ".join(f"{queue} `{value}`" for queue, value in values.items())

@@ -1,0 +1,265 @@
+"""Settings are refused at the door, all at once, kindly, and without showing a secret."""
+
+import os
+import re
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from oxyq.errors import ConfigurationError
+from oxyq.queues import OVERRIDE_NAMES, POLICIES
+from oxyq.settings import Settings, load_settings, settings_markdown, settings_table
+
+SECRET = "s3cret-" * 5
+REDIS = "rediss://default:pa%23ss@redis.example:6379"
+
+
+def problems(**environ: str) -> dict[str, str]:
+    """What is wrong with this environment, by variable."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ)
+    return dict(line.split(": ", 1) for line in caught.value.problems)
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    settings = load_settings({})
+
+    assert settings.redis_url is None
+    assert settings.jwt_secret is None
+    assert not settings.is_production
+    assert (settings.redis_prefix, settings.redis_tls_verify, settings.redis_ca_file) == ("bull", True, None)
+    assert (settings.host, settings.port) == ("127.0.0.1", 3001)
+    assert (settings.log_level, settings.log_format, settings.gateway) == ("info", "auto", "simulator")
+    assert (settings.data_dir, settings.simulator_log_path) == (Path(".oxyq"), Path(".oxyq/simulator.jsonl"))
+    assert (settings.stop_grace_seconds, settings.lock_seconds) == (25, 30)
+    assert (settings.stalled_interval_seconds, settings.max_stalled, settings.sweep_seconds) == (10, 3, 30)
+    assert settings.policies == POLICIES
+
+
+def test_every_variable_is_read(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.touch()
+
+    settings = load_settings(
+        {
+            "REDIS_URL": REDIS,
+            "OXYQ_ENV": "Production",
+            "OXYQ_REDIS_PREFIX": "shop",
+            "OXYQ_REDIS_TLS_VERIFY": "False",
+            "OXYQ_REDIS_CA_FILE": str(ca_file),
+            "OXYQ_DATA_DIR": "/data",
+            "OXYQ_HOST": "0.0.0.0",  # noqa: S104 - what a container sets
+            "OXYQ_PORT": "80",
+            "OXYQ_JWT_SECRET": SECRET,
+            "OXYQ_LOG_LEVEL": "DEBUG",
+            "OXYQ_LOG_FORMAT": "json",
+            "OXYQ_GATEWAY": "simulator",
+            "OXYQ_SIMULATOR_LOG": "/tmp/log.jsonl",
+            "OXYQ_STOP_GRACE_SECONDS": "1.5",
+            "OXYQ_LOCK_SECONDS": "5",
+            "OXYQ_STALLED_INTERVAL_SECONDS": "2",
+            "OXYQ_MAX_STALLED": "1",
+            "OXYQ_SWEEP_SECONDS": "3",
+            "OXYQ_CAMPAIGN_RATE": "30/60",
+        }
+    )
+
+    assert settings.redis_url == REDIS
+    assert settings.is_production
+    assert (settings.redis_prefix, settings.redis_tls_verify, settings.redis_ca_file) == ("shop", False, ca_file)
+    assert (settings.data_dir, settings.port, settings.log_level) == (Path("/data"), 80, "debug")
+    assert settings.jwt_secret is not None
+    assert settings.jwt_secret.get_secret_value() == SECRET
+    assert settings.simulator_log_path == Path("/tmp/log.jsonl")
+    assert (settings.stop_grace_seconds, settings.lock_seconds, settings.sweep_seconds) == (1.5, 5, 3)
+    assert (settings.stalled_interval_seconds, settings.max_stalled) == (2, 1)
+    assert settings.policies["campaign"].rate_max == 30
+
+
+def test_without_a_mapping_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("OXYQ_") or name in ("REDIS_URL", "PORT"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OXYQ_PORT", "4321")
+
+    assert load_settings().port == 4321
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(pydantic.ValidationError):
+        load_settings({}).port = 5  # type: ignore[misc]
+
+
+def test_the_environment_only_counts_through_the_one_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OXYQ_PORT", "not even a number")
+
+    assert Settings().port == 3001
+
+
+@pytest.mark.parametrize(
+    ("environ", "port"),
+    [({"PORT": "10000"}, 10000), ({"PORT": "10000", "OXYQ_PORT": "5"}, 5), ({"OXYQ_PORT": "0"}, 0)],
+)
+def test_the_port_of_the_hoster_is_taken_unless_ours_is_set(environ: dict[str, str], port: int) -> None:
+    assert load_settings(environ).port == port
+
+
+def test_foreign_variables_are_none_of_our_business() -> None:
+    assert load_settings({"PATH": "", "HOME": " ", "REDIS_HOST": "x", "oxyq_port": "x"}) == load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("OXYQ_PROT", "1", "there is no such setting; did you mean OXYQ_PORT?"),
+        ("OXYQ_MESSAGE_CONCURENCY", "1", "there is no such setting; did you mean OXYQ_MESSAGE_CONCURRENCY?"),
+        ("OXYQ_REDIS_URL", "redis://host", "there is no such setting; did you mean REDIS_URL?"),
+        ("OXYQ_ZZZ", "1", "there is no such setting; remove it"),
+        ("OXYQ_PORT", "", "is empty; give it a value or remove it"),
+        ("OXYQ_PORT", "  ", "is empty; give it a value or remove it"),
+        ("OXYQ_PORT", "80\n", "has spaces or a line break around it; remove them"),
+        ("OXYQ_PORT", '"80"', "has quotes around it; remove them"),
+        ("OXYQ_PORT", "'80'", "has quotes around it; remove them"),
+        ("OXYQ_PORT", "eighty", "must be a whole number from 0 to 65535, not 'eighty'"),
+        ("OXYQ_PORT", "65536", "must be a whole number from 0 to 65535, not '65536'"),
+        ("OXYQ_PORT", "-1", "must be a whole number from 0 to 65535, not '-1'"),
+        ("PORT", "x", "must be a whole number from 0 to 65535, not 'x'"),
+        ("PORT", "", "is empty; give it a value or remove it"),
+        ("OXYQ_MAX_STALLED", "1.5", "must be a whole number from 0 to 100, not '1.5'"),
+        ("OXYQ_LOCK_SECONDS", "nan", "must be a number from 0.1 to 3600, not 'nan'"),
+        ("OXYQ_LOCK_SECONDS", "inf", "must be a number from 0.1 to 3600, not 'inf'"),
+        ("OXYQ_LOCK_SECONDS", "0", "must be a number from 0.1 to 3600, not '0'"),
+        ("OXYQ_ENV", "prod", "must be development or production, not 'prod'"),
+        ("OXYQ_ENV", "prodution", "did you mean production?"),
+        ("OXYQ_LOG_LEVEL", "warn", "did you mean warning?"),
+        ("OXYQ_LOG_FORMAT", "xml", "must be auto or json or text, not 'xml'"),
+        ("OXYQ_GATEWAY", "simulater", "did you mean simulator?"),
+        ("OXYQ_REDIS_TLS_VERIFY", "maybe", "must be true or false, not 'maybe'"),
+        ("OXYQ_REDIS_CA_FILE", "/nowhere/ca.pem", "is no file"),
+        ("OXYQ_REDIS_PREFIX", "a b", "must be 1 to 64 letters, digits"),
+        ("OXYQ_JWT_SECRET", "x" * 31, "must have at least 32 bytes; make one with: openssl rand -hex 32"),
+        ("OXYQ_CAMPAIGN_RATE", "100", "such as 100/60"),
+        ("OXYQ_CAMPAIGN_RATE", "", "is empty; give it a value or remove it"),
+    ],
+)
+def test_a_bad_setting_is_refused_by_name_and_with_a_fix(name: str, text: str, problem: str) -> None:
+    found = problems(**{name: text})
+
+    assert list(found) == [name]
+    assert problem in found[name]
+
+
+def test_a_secret_of_32_bytes_is_enough_and_bytes_are_what_counts() -> None:
+    assert load_settings({"OXYQ_JWT_SECRET": "é" * 16}).jwt_secret
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://localhost:6379",
+        "redis://localhost:6379/0",
+        "redis://10.0.0.1:6380/15?protocol=3",
+        "redis://[::1]:6379",
+        "redis://:password@host:6379",
+        "rediss://default:A%23b%40c%2Fd%3Ae@eu1-x.upstash.io:6379",
+        "unix:///run/redis.sock",
+        "unix://user:password@/run/redis.sock?db=1",
+    ],
+)
+def test_a_good_address_is_taken_as_it_is(url: str) -> None:
+    assert load_settings({"REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://:pass-w0rd@host:6379", "must begin with redis://"),
+        ("host:6379", "must begin with redis://"),
+        ("REDIS://host", "must begin with redis://"),
+        ("redis://", "has no host"),
+        ("redis://:pass-w0rd@", "has no host"),
+        ("redis://:pass-w0rd@host:", "has no usable port"),
+        ("redis://:pass-w0rd@host:0", "has no usable port"),
+        ("redis://:pass-w0rd@host:65536", "has no usable host and port"),
+        ("redis://:pass-w0rd@host:abc", "has no usable host and port"),
+        ("redis://[::1:6379", "has no usable host and port"),
+        ("redis://:pass-w0rd@host:6379/cache", "must have a number as its path"),
+        ("redis://host:6379#1", "write %23"),
+        ("redis://ho st:6379", "has a space or line break"),
+        ("redis://:pass-w0rd#@host:6379", "percent-encoded; write %23 for #, %40 for @, %2F for /, %3A for :"),
+        ("redis://:pass-w0rd@@host:6379", "percent-encoded"),
+        ("redis://:pass-w0rd/@host:6379", "percent-encoded"),
+        ("redis://:pass-w0rd:@host:6379", "percent-encoded"),
+        ("redis://:pass-w0rd?@host:6379", "percent-encoded"),
+        ("redis://:pass-w0rd%@host:6379", "percent-encoded"),
+        ("redis://:pass-w0rd @host:6379", "percent-encoded"),
+        ("unix://run/redis.sock", "such as unix:///run/redis.sock"),
+        ("unix://", "such as unix:///run/redis.sock"),
+        ("redis://:pass-w0rd@host:6379\n", "line break around it"),
+        ("'redis://:pass-w0rd@host:6379'", "quotes around it"),
+        ("", "is empty"),
+    ],
+)
+def test_a_bad_address_is_refused_without_showing_the_password(url: str, problem: str) -> None:
+    found = problems(REDIS_URL=url)
+
+    assert problem in found["REDIS_URL"]
+    assert "pass-w0rd" not in str(found)
+
+
+def test_every_problem_is_told_at_once_and_no_secret_is_shown() -> None:
+    found = problems(
+        REDIS_URL="http://:pass-w0rd@host",
+        OXYQ_JWT_SECRET="short-s3cret",
+        OXYQ_PORT="x",
+        OXYQ_ENV="",
+        OXYQ_ZZZ="pass-w0rd",
+        OXYQ_CAMPAIGN_RATE="x",
+        OXYQ_MESSAGE_CONCURRENCY="0",
+    )
+
+    assert set(found) == {
+        "REDIS_URL",
+        "OXYQ_JWT_SECRET",
+        "OXYQ_PORT",
+        "OXYQ_ENV",
+        "OXYQ_ZZZ",
+        "OXYQ_CAMPAIGN_RATE",
+        "OXYQ_MESSAGE_CONCURRENCY",
+    }
+    assert not re.search("pass-w0rd|s3cret", str(found))
+
+
+def test_printed_settings_show_no_secret() -> None:
+    settings = load_settings({"REDIS_URL": REDIS, "OXYQ_JWT_SECRET": SECRET})
+
+    assert not re.search("pa%23ss|s3cret", f"{settings!r} {settings}")
+
+
+def test_production_needs_its_own_redis_and_secret() -> None:
+    assert set(problems(OXYQ_ENV="production")) == {"REDIS_URL", "OXYQ_JWT_SECRET"}
+    assert load_settings({"OXYQ_ENV": "production", "REDIS_URL": REDIS, "OXYQ_JWT_SECRET": SECRET})
+
+
+def test_a_wrong_secret_in_production_is_wrong_and_not_missing() -> None:
+    found = problems(OXYQ_ENV="production", REDIS_URL=REDIS, OXYQ_JWT_SECRET="short")
+
+    assert "at least 32 bytes" in found["OXYQ_JWT_SECRET"]
+
+
+def test_the_table_lists_every_variable_that_is_read() -> None:
+    listed = {name for name, _, _ in settings_table()}
+    by_queue = {name.replace("<QUEUE>", queue) for name in listed for queue in ("MESSAGE", "AUTOMATION", "CAMPAIGN")}
+
+    assert {field.alias for field in Settings.model_fields.values() if field.alias} <= listed
+    assert by_queue - listed == set(OVERRIDE_NAMES)
+    assert all(meaning for _, _, meaning in settings_table())
+
+
+def test_the_readme_has_the_table_of_all_settings() -> None:
+    """Remake it with: python -c 'from oxyq.settings import settings_markdown as m; print(m())'."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+    assert settings_markdown() in readme
