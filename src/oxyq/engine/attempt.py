@@ -1,0 +1,247 @@
+"""One attempt at one job: run the handler under a timeout, then decide how it ended."""
+
+import asyncio
+import inspect
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from oxyq.engine.backoff import BackoffRules
+from oxyq.engine.job import Job, as_int, encode_json
+from oxyq.engine.settlement import Burial, Completed, Delayed, FailedForGood, Keep, Retried, Settlement
+from oxyq.errors import PermanentError, TemporaryError
+from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
+
+AsyncHandler: TypeAlias = "Callable[[Job], Awaitable[JsonValue | Outcome]]"
+BlockingHandler: TypeAlias = "Callable[[Job], JsonValue | Outcome]"
+Handler: TypeAlias = "AsyncHandler | BlockingHandler"
+
+#: Traces kept per job and characters of each; BullMQ keeps all of any length.
+KEEP_TRACES, LONGEST_TRACE = 5, 4_000
+LONGEST_REASON = 1_000
+#: Attempts told in a dead letter.
+KEEP_HISTORY = 20
+
+
+class AttemptTimedOut(Exception):
+    """The handler did not finish within the time its queue allows."""
+
+
+class AttemptCancelled(Exception):
+    """The handler ended with CancelledError that nobody of us sent (a leaked cancellation)."""
+
+
+class Stopped(Exception):
+    """We cancelled the handler on purpose: the worker stops, or the job's lock is lost."""
+
+
+Ending: TypeAlias = Outcome | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a worker decides for jobs that do not say it themselves."""
+
+    keep_completed: Keep
+    keep_failed: Keep
+    backoff: BackoffRules
+    dead_letter_queue: str | None
+
+
+def is_async(handler: Handler) -> bool:
+    """Whether a handler is awaited; any other one runs in a thread."""
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+
+
+async def run_handler(handler: Handler, job: Job) -> Ending:
+    """Run the handler and return how it ended; nothing it raises escapes, whatever it is.
+
+    A plain function runs in a thread, so that blocking code cannot stop the event loop.
+    """
+    try:
+        if is_async(handler):
+            result = await cast("AsyncHandler", handler)(job)
+        else:
+            result = await asyncio.to_thread(cast("BlockingHandler", handler), job)
+    except asyncio.CancelledError:
+        return AttemptCancelled("the handler was cancelled from inside (a CancelledError escaped from it)")
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # SystemExit and friends end this job, never the worker
+        return error
+    return result if isinstance(result, Done | Later | Failed | Discard) else Done(result)
+
+
+def decide(job: Job, ending: Ending, rules: Rules) -> tuple[Settlement, str | None]:
+    """Turn how an attempt ended into what is written; also returns a warning worth telling, or None."""
+    match ending:
+        case Done(value):
+            return _completed(job, value, rules)
+        case Later(at_ms, _):
+            return Delayed(job.id, job.token, max(at_ms - _now_ms(), 0), counts=False), None
+        case Discard(reason):
+            return bury(job, reason, "discarded", rules), None
+        case Failed(reason):
+            return _failed(job, TemporaryError(reason), rules), None
+        case _:
+            return _failed(job, ending, rules), None
+
+
+def bury(job: Job, reason: str, kind: str, rules: Rules, error: BaseException | None = None) -> FailedForGood:
+    """The last failure of a job, with its dead letter; `kind` tells rejected, exhausted and crashed apart."""
+    reason = reason[:LONGEST_REASON]
+    fields, history = _failure_fields(job, reason, error)
+    burial = None
+    if rules.dead_letter_queue is not None:
+        letter = dead_letter(job, reason, kind, history)
+        burial = Burial(dead_letter_id(job.queue, job.id), encode_json(letter))
+    flags = tuple(flag for flag in ("fpof", "cpof", "idof", "rdof") if job.options.get(flag))
+    keep = _keep(job.options.get("removeOnFail"), rules.keep_failed)
+    return FailedForGood(job.id, job.token, reason, fields, keep, job.attempts, burial, flags)
+
+
+def dead_letter_id(queue: str, job_id: str) -> str:
+    """The id of the dead letter of a job: one letter a job, whoever buries it."""
+    return f"dlq-{queue}-{job_id}"
+
+
+def dead_letter(job: Job, reason: str, kind: str, history: list[JsonValue]) -> dict[str, JsonValue]:
+    """What a dead letter tells: the job as it was, and how it came here."""
+    organization = job.data.get("organizationId") if isinstance(job.data, dict) else None
+    return {
+        "originalQueue": job.queue,
+        "originalJobId": job.id,
+        "originalJobName": job.name,
+        "organizationId": organization if isinstance(organization, str) else None,
+        "data": job.data,
+        "opts": dict(job.options),
+        "failedReason": reason,
+        "kind": kind,
+        "attemptsMade": job.attempt,
+        "attempts": list(history),
+        "replays": list(job.replays),
+        "addedAt": job.timestamp_ms,
+        "failedAt": _now_ms(),
+    }
+
+
+def _completed(job: Job, value: JsonValue, rules: Rules) -> tuple[Settlement, str | None]:
+    """The work is done, so the job is: a result that is no JSON is dropped, never a reason to do the work again."""
+    warning = None
+    try:
+        value_json = encode_json(value)
+        value_json.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        value_json, warning = "null", f"the handler's result is not JSON and was dropped: {error}"
+    keep = _keep(job.options.get("removeOnComplete"), rules.keep_completed)
+    return Completed(job.id, job.token, value_json, keep, job.attempts), warning
+
+
+def _failed(job: Job, error: BaseException, rules: Rules) -> Settlement:
+    reason = str(error) or type(error).__name__
+    if isinstance(error, PermanentError):
+        return bury(job, reason, "rejected", rules, error)
+    if job.is_last_attempt:
+        return bury(job, reason, "exhausted", rules, error)
+    delay_ms = _pause_ms(job, error, rules.backoff)
+    if delay_ms < 0:
+        return bury(job, reason, "rejected", rules, error)
+    fields, _ = _failure_fields(job, reason, error)
+    if delay_ms:
+        return Delayed(job.id, job.token, delay_ms, counts=True, fields=fields)
+    return Retried(job.id, job.token, fields, lifo=job.options.get("lifo") is True)
+
+
+def _pause_ms(job: Job, error: BaseException, backoff: BackoffRules) -> int:
+    try:
+        delay_ms = backoff.delay_ms(job, error)
+    except Exception:  # a strategy of the user's that fails must not cost the job
+        delay_ms = 2000
+    wished = error.retry_after_seconds if isinstance(error, TemporaryError) else None
+    return delay_ms if delay_ms < 0 or wished is None else max(delay_ms, int(wished * 1000))
+
+
+def _failure_fields(job: Job, reason: str, error: BaseException | None) -> tuple[tuple[str, ...], list[JsonValue]]:
+    """The job fields a failure updates (flat, as HMSET takes them), and the attempts so far."""
+    trace = _trace(error, reason)
+    limit = as_int(job.options.get("stackTraceLimit"))
+    kept = min(KEEP_TRACES if limit is None else max(limit, 0), KEEP_TRACES)
+    traces = [*job.stack_traces, trace][-kept:] if kept else []
+    entry: JsonValue = {"attempt": job.attempt, "at": _now_ms(), "error": reason[:LONGEST_REASON]}
+    history = [*job.history, entry][-KEEP_HISTORY:]
+    return (
+        "failedReason", reason[:LONGEST_REASON],
+        "stacktrace", encode_json(traces),
+        "history", encode_json(history),
+    ), history  # fmt: skip
+
+
+def _trace(error: BaseException | None, reason: str) -> str:
+    if error is None or error.__traceback__ is None:
+        return reason[:LONGEST_TRACE]
+    lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-20, chain=False)
+    return "".join(lines)[-LONGEST_TRACE:]
+
+
+def _keep(wished: JsonValue, default: Keep) -> Keep:
+    """Read BullMQ's removeOnComplete / removeOnFail: true, false, a count, or {count, age in seconds}."""
+    if wished is None:
+        return default
+    if isinstance(wished, bool):
+        return Keep(count=0) if wished else Keep()
+    if isinstance(wished, dict):
+        return Keep(as_int(wished.get("count")), as_int(wished.get("age")))
+    count = as_int(wished)
+    return default if count is None else Keep(count=count if count >= 0 else None)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+class Attempt:
+    """A handler at work: started at once, cut off after `timeout_seconds`, and told once how it ended.
+
+    On a timeout the ending is told at once and the slot is free; a handler that ignores its cancellation goes on
+    without us (asyncio cannot kill it), and what it still returns is thrown away.
+    """
+
+    __slots__ = ("_ended", "_on_end", "_stopping", "_task", "_timer", "job")
+
+    def __init__(
+        self,
+        job: Job,
+        handler: Handler,
+        timeout_seconds: float | None,
+        on_end: Callable[["Attempt", Ending], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.job = job
+        self._on_end = on_end
+        self._ended = False
+        self._stopping = False
+        self._task = loop.create_task(run_handler(handler, job), name=f"{job.queue}/{job.id}")
+        self._task.add_done_callback(self._finished)
+        self._timer = loop.call_later(timeout_seconds, self._time_out, timeout_seconds) if timeout_seconds else None
+
+    def stop(self) -> None:
+        """Cancel the handler; its ending is Stopped and is told at once."""
+        self._end(Stopped("stopped"))
+        self._task.cancel()
+
+    def _time_out(self, after_seconds: float) -> None:
+        self._end(AttemptTimedOut(f"Timeout: not finished within {after_seconds:g} s"))
+        self._task.cancel()
+
+    def _finished(self, task: "asyncio.Task[Ending]") -> None:
+        self._end(AttemptCancelled("cancelled before it began") if task.cancelled() else task.result())
+
+    def _end(self, ending: Ending) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._on_end(self, ending)

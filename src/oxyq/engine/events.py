@@ -1,0 +1,81 @@
+"""What an engine tells about its work, as values; whoever listens may raise without any effect on the work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from oxyq.engine.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class JobCompleted:
+    """A job was done and its completion is written; `seconds` is how long the handler ran."""
+
+    job: Job
+    seconds: float
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """An attempt failed; `retry_in_ms` is None when it was the last one and the job is buried."""
+
+    job: Job
+    reason: str
+    retry_in_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPostponed:
+    """A job asked to run later, without using up an attempt."""
+
+    job: Job
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuarantined:
+    """Something in the queue is no readable job and went to the dead letters."""
+
+    queue: str
+    job_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobLost:
+    """A job in hand is not ours any more: its lock ran out or somebody removed it; its handler was stopped."""
+
+    queue: str
+    job_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobHandedBack:
+    """A job outlived the grace period of a stopping worker and went back to its queue."""
+
+    queue: str
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobsRecovered:
+    """Jobs of workers that died went back to wait."""
+
+    queue: str
+    job_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTrouble:
+    """A worker could not do something now and will try again; `text` says what."""
+
+    queue: str
+    text: str
+
+
+EngineEvent: TypeAlias = (
+    JobCompleted | JobFailed | JobPostponed | JobQuarantined | JobLost | JobHandedBack | JobsRecovered | WorkerTrouble
+)
+Listener: TypeAlias = Callable[[EngineEvent], None]

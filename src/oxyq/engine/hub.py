@@ -1,0 +1,35 @@
+"""What the workers and queues of one process share: a connection for commands, one that waits, and the lock keeper."""
+
+from oxyq.engine.address import Address
+from oxyq.engine.connection import COMMAND_TIMEOUT_SECONDS, Connection
+from oxyq.engine.locks import LockKeeper
+from oxyq.engine.markers import ANSWER_SECONDS, BLOCK_SECONDS, Markers
+
+DEFAULT_URL = "redis://localhost:6379"
+
+
+class Hub:
+    """Two connections to one Redis, however many queues: all commands go over one, all waiting over the other.
+
+    Nothing is opened before it is needed; a process that only adds jobs has one connection.
+    """
+
+    def __init__(
+        self,
+        redis: str | Address = DEFAULT_URL,
+        *,
+        prefix: str = "bull",
+        command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
+    ) -> None:
+        self.address = redis if isinstance(redis, Address) else Address.from_url(redis)
+        self.prefix = prefix
+        self.commands = Connection(self.address, command_timeout_seconds=command_timeout_seconds)
+        self.waiting = Connection(self.address, command_timeout_seconds=BLOCK_SECONDS + ANSWER_SECONDS)
+        self.markers = Markers(self.waiting, self.commands, prefix)
+        self.locks = LockKeeper(self.address)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self.markers.close()
+        await self.waiting.close()
+        await self.commands.close()

@@ -1,0 +1,109 @@
+"""Keeping the locks of running jobs alive: one call per queue and round, whatever the number of jobs.
+
+The event loop renews. When a handler blocks it (`time.sleep`, a long computation), a guard thread with its own
+connection takes over, so that a blocked loop does not make a second worker run the same job.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import redis
+
+from oxyq.engine.address import Address
+from oxyq.engine.scripts import QueueScripts, extend_arguments, package_text
+from oxyq.errors import QueueUnavailable
+
+#: A lock is renewed this often within its time, so two renewals may fail before it is lost.
+RENEWALS_PER_LOCK = 3
+#: The guard gives up on a loop that stays blocked for this many lock times: such a process is taken for hung, and its
+#: jobs go to others.
+GUARDED_LOCK_TIMES = 20
+
+
+class HeldLocks:
+    """The jobs one worker holds in one queue: job id -> lock token."""
+
+    def __init__(self, scripts: QueueScripts, lock_ms: int, on_lost: Callable[[str], None]) -> None:
+        self.scripts = scripts
+        self.lock_ms = lock_ms
+        self.tokens: dict[str, str] = {}
+        self._on_lost = on_lost
+
+    async def renew(self) -> None:
+        """Renew them all; tells `on_lost` which are not ours any more."""
+        sent = list(self.tokens.items())
+        for job_id in await self.scripts.extend_locks(sent, self.lock_ms):
+            # Only if it is still held with the token we sent: it may have been settled meanwhile.
+            if self.tokens.get(job_id) == dict(sent).get(job_id):
+                self._on_lost(job_id)
+
+
+class LockKeeper:
+    """Renews the locks of all workers of a process, from the loop or, when that is blocked, from a thread."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._groups: list[HeldLocks] = []
+        self._rounds: dict[HeldLocks, asyncio.Task[None]] = {}
+        self._beat = time.monotonic()
+        self._guard: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    def join(self, group: HeldLocks) -> None:
+        """Start renewing a worker's locks."""
+        self._groups.append(group)
+        self._rounds[group] = asyncio.get_running_loop().create_task(self._renew_for_ever(group), name="locks")
+        if self._guard is None:
+            self._beat = time.monotonic()
+            self._guard = threading.Thread(target=self._watch_loop, name="oxyq-lock-guard", daemon=True)
+            self._guard.start()
+
+    async def leave(self, group: HeldLocks) -> None:
+        """Stop renewing a worker's locks."""
+        if group in self._groups:
+            self._groups.remove(group)
+        if (task := self._rounds.pop(group, None)) is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
+        if not self._groups:
+            self._stop.set()
+
+    async def _renew_for_ever(self, group: HeldLocks) -> None:
+        pause = group.lock_ms / 1000 / RENEWALS_PER_LOCK
+        beats = max(int(pause / 0.5), 1)
+        while True:
+            for _ in range(beats):
+                self._beat = time.monotonic()
+                await asyncio.sleep(pause / beats)
+            if group.tokens:
+                with contextlib.suppress(QueueUnavailable):  # the next round tries again; locks last for three
+                    await group.renew()
+
+    def _watch_loop(self) -> None:
+        """The guard thread: look at the loop's heartbeat, and renew in its place while it is silent."""
+        client: redis.Redis | None = None
+        while not self._stop.wait(self._patience() / 2):
+            silent = time.monotonic() - self._beat
+            if silent < self._patience():
+                continue
+            for group in list(self._groups):
+                if group.tokens and silent < group.lock_ms / 1000 * GUARDED_LOCK_TIMES:
+                    client = client or redis.Redis(**self._address.redis_py_options(), socket_timeout=5)  # type: ignore[arg-type]
+                    with contextlib.suppress(redis.RedisError, RuntimeError):
+                        _renew_from_thread(client, group)
+        if client is not None:
+            client.close()
+
+    def _patience(self) -> float:
+        """Seconds of silence after which the loop counts as blocked: a third of the shortest lock."""
+        shortest = min((group.lock_ms for group in list(self._groups)), default=30_000)
+        return shortest / 1000 / RENEWALS_PER_LOCK
+
+
+def _renew_from_thread(client: redis.Redis, group: HeldLocks) -> None:
+    keys = group.scripts.keys
+    arguments = extend_arguments(keys, list(group.tokens.items()), group.lock_ms)
+    client.eval(package_text("extendLocks"), 1, keys.stalled, *arguments)

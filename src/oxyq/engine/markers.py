@@ -1,0 +1,126 @@
+"""One blocking command that waits for work in all queues of the process at once.
+
+BullMQ leaves a marker (a sorted-set member) when a queue has work or a delayed job is due; idle workers pop it. A
+worker arms its queue when it finds nothing to do; the marker disarms it again.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from oxyq.engine.connection import Connection, Reply
+from oxyq.errors import QueueUnavailable
+
+#: Seconds one blocking call waits. It bounds how long a lost marker, a half-open socket or a limit that Node lifted by
+#: hand can delay work, since everything armed is looked at again afterwards.
+BLOCK_SECONDS = 10
+#: What is added for the answer to arrive before the socket is declared dead.
+ANSWER_SECONDS = 5.0
+#: How long our interrupting key lives if we die right after writing it.
+INTERRUPT_TTL_MS = 60_000
+
+
+class Watch:
+    """One queue's marker; `on_work(due_ms)` is called when the marker appears (0: now, else when a job is due)."""
+
+    __slots__ = ("_markers", "armed", "key", "on_work")
+
+    def __init__(self, markers: "Markers", key: str, on_work: Callable[[int], None]) -> None:
+        self._markers = markers
+        self.key = key
+        self.on_work = on_work
+        self.armed = False
+
+    def arm(self) -> None:
+        """Say that this queue has nothing to do: tell it once when it has."""
+        if not self.armed:
+            self.armed = True
+            self._markers.armed_one()
+
+    def disarm(self) -> None:
+        """Stop listening; a marker popped after this is put back for others."""
+        self.armed = False
+
+    def close(self) -> None:
+        """Forget this queue."""
+        self.armed = False
+        self._markers.forget(self)
+
+
+class Markers:
+    """Waits for the markers of every armed queue over one blocking connection; `commands` carries the rest."""
+
+    def __init__(self, waiting: Connection, commands: Connection, prefix: str = "bull") -> None:
+        self._waiting = waiting
+        self._commands = commands
+        self._watches: dict[str, Watch] = {}
+        self._wanted = asyncio.Event()
+        self._blocked = False
+        self._interrupt = f"{prefix}:oxyq-interrupt:{secrets.token_hex(8)}"
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, key: str, on_work: Callable[[int], None]) -> Watch:
+        """Listen for the marker `key`, once armed."""
+        if key in self._watches:
+            raise ValueError(f"{key} has a worker in this process already; raise its concurrency instead")
+        self._watches[key] = watch = Watch(self, key, on_work)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._wait_for_ever(), name="markers")
+        return watch
+
+    def armed_one(self) -> None:
+        """Take a newly armed queue into the wait, interrupting the one that is under way."""
+        self._wanted.set()
+        if self._blocked and self._commands.is_ready:
+            for command in (("ZADD", self._interrupt, 0, "0"), ("PEXPIRE", self._interrupt, INTERRUPT_TTL_MS)):
+                self._commands.call(*command).add_done_callback(_ignore)
+
+    def forget(self, watch: Watch) -> None:
+        """Drop a watch."""
+        self._watches.pop(watch.key, None)
+
+    async def close(self) -> None:
+        """Stop waiting."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1)
+
+    async def _wait_for_ever(self) -> None:
+        while True:
+            await self._wanted.wait()
+            await self._waiting.ready()
+            armed = [watch.key for watch in self._watches.values() if watch.armed]
+            if not armed:
+                self._wanted.clear()
+                continue
+            self._blocked = True
+            try:
+                reply = await self._waiting.call("BZPOPMIN", *armed, self._interrupt, BLOCK_SECONDS)
+            except QueueUnavailable:
+                await asyncio.sleep(0.1)  # the connection heals itself; then everything is looked at again
+                reply = None
+            finally:
+                self._blocked = False
+            self._tell(reply)
+
+    def _tell(self, reply: object) -> None:
+        if not isinstance(reply, list):
+            for watch in [watch for watch in self._watches.values() if watch.armed]:
+                self._work(watch, 0)
+            return
+        key, member, score = reply[0].decode(), reply[1], int(float(reply[2]))
+        watch_or_none = self._watches.get(key)
+        if watch_or_none is not None and watch_or_none.armed:
+            self._work(watch_or_none, score)
+        elif key != self._interrupt:
+            self._commands.call("ZADD", key, score, member).add_done_callback(_ignore)
+
+    @staticmethod
+    def _work(watch: Watch, due_ms: int) -> None:
+        watch.armed = False
+        watch.on_work(due_ms)
+
+
+def _ignore(reply: "asyncio.Future[Reply]") -> None:
+    if not reply.cancelled():
+        reply.exception()

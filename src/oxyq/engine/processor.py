@@ -1,0 +1,279 @@
+"""The heart: take jobs of one queue, run them, write how they ended and take the next in the same breath."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from oxyq.engine.alarm import Alarm
+from oxyq.engine.attempt import Attempt, Ending, Handler, Rules, Stopped, bury, decide
+from oxyq.engine.events import (
+    EngineEvent,
+    JobCompleted,
+    JobFailed,
+    JobHandedBack,
+    JobLost,
+    JobPostponed,
+    JobQuarantined,
+    WorkerTrouble,
+)
+from oxyq.engine.exchange import Answer, Exchange, refusal
+from oxyq.engine.job import Job, MalformedJob
+from oxyq.engine.locks import HeldLocks
+from oxyq.engine.markers import Markers
+from oxyq.engine.quarantine import malformed, write_foreign
+from oxyq.engine.schedulers import Schedulers
+from oxyq.engine.scripts import FetchRules, QueueScripts
+from oxyq.engine.settlement import (
+    LOST,
+    Completed,
+    Delayed,
+    FailedForGood,
+    HandedBack,
+    RawJob,
+    Retried,
+    Settlement,
+)
+
+#: Pauses after Redis refused or broke: from the first, doubling, to the last.
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.05, 1.0
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A job whose lock we hold: running while `attempt` is set, otherwise about to be written as ended."""
+
+    token: str
+    started: float
+    attempt: Attempt | None = None
+    event: EngineEvent | None = None
+
+
+class Processor:
+    """Runs up to `concurrency` jobs of one queue at once.
+
+    In: `Exchange.trade` hands over raw jobs → `_begin` → the handler. Out: `_attempt_ended` → `decide` → the next
+    `trade` writes it → `_written` tells it. A job is in hand, and its lock is renewed, from the first to the last step.
+    """
+
+    def __init__(
+        self,
+        scripts: QueueScripts,
+        handler: Handler,
+        *,
+        concurrency: int,
+        timeout_seconds: float | None,
+        lock_ms: int,
+        fetch_rules: FetchRules,
+        rules: Rules,
+        tell: Callable[[EngineEvent], None],
+    ) -> None:
+        self.queue = scripts.keys.name
+        self.locks = HeldLocks(scripts, lock_ms, self._lock_lost)
+        self.idle = asyncio.Event()
+        self._scripts = scripts
+        self._handler = handler
+        self._concurrency = concurrency
+        self._timeout = timeout_seconds
+        self._exchange = Exchange(scripts, fetch_rules)
+        self._schedulers = Schedulers(scripts)
+        self._rules = rules
+        self._tell = tell
+        self._in_hand: dict[str, _InHand] = {}
+        self._endings: list[Settlement] = []
+        self._running = self._fetching = self._unsaid = 0
+        self._ramp = 1
+        self._work = asyncio.Event()
+        self._alarm: Alarm | None = None
+        self._stopping = False
+        self._pause = 0.0
+        self._advances: set[asyncio.Task[None]] = set()
+
+    def listen(self, markers: Markers) -> None:
+        """Take work from now on."""
+        self._alarm = Alarm(markers, self._scripts.keys.marker, self._work.set)
+        self._work.set()
+
+    def refuse_work(self) -> None:
+        """Take no more jobs; those in hand go on."""
+        self._stopping = True
+        if self._alarm is not None:
+            self._alarm.close()
+
+    def stop_handlers(self) -> None:
+        """Cancel what still runs; each such job goes back to its queue."""
+        for held in list(self._in_hand.values()):
+            if held.attempt is not None:
+                held.attempt.stop()
+
+    def is_idle(self) -> bool:
+        """Whether no job is in hand or on its way to us."""
+        return not self._in_hand and not self._fetching
+
+    # --- the conversation with Redis --------------------------------------------------------------------------
+
+    async def converse(self) -> None:
+        """Say what ended and ask for more, for ever; several of these may run side by side."""
+        while True:
+            await self._work.wait()
+            await self._scripts.connection.ready()
+            endings, wanted = self._take()
+            if not endings and not wanted:
+                self._work.clear()
+                continue
+            reasons = self._alarm.reasons if self._alarm is not None else 0
+            try:
+                answer = await self._exchange.trade(endings, wanted)
+            finally:
+                self._fetching -= wanted
+            self._heard(answer, wanted, reasons)
+            await self._recover_from(answer)
+
+    def _take(self) -> tuple[list[Settlement], int]:
+        """What to say and how many jobs to ask for; asking grows from one at a time, since most asks find few."""
+        endings, self._endings = self._endings, []
+        wanted = 0
+        if not self._stopping and self._alarm is not None and self._alarm.limit_is_open():
+            free = self._concurrency - self._running - self._fetching - self._unsaid
+            # One more per ending costs nothing; beyond that only with a reason.
+            asked = len(endings) + (self._ramp if self._alarm.worth_a_look() else 0)
+            wanted = max(min(free, asked), 0)
+        self._fetching += wanted
+        return endings, wanted
+
+    def _heard(self, answer: Answer, wanted: int, reasons_before: int) -> None:
+        for raw in answer.jobs:
+            self._begin(raw)
+        for ending in answer.settled:
+            self._written(ending)
+        for ending, code in answer.refused:
+            self._refused(ending, code)
+        self._endings.extend(answer.unsaid)
+        self._unsaid = len(answer.unsaid)
+        if wanted and answer.trouble is None and self._alarm is not None:
+            if len(answer.jobs) >= wanted:
+                self._ramp = min(wanted * 2, self._concurrency)
+                self._alarm.ring()
+            else:
+                self._ramp = 1
+                self._alarm.nothing_found(reasons_before, answer.next_at_ms, answer.limited_ms)
+        self._work.set()
+        if self.is_idle():
+            self.idle.set()
+
+    async def _recover_from(self, answer: Answer) -> None:
+        if answer.foreign:
+            await write_foreign(self._scripts, self._tell)
+        if answer.trouble is None:
+            self._pause = 0.0
+            return
+        if self._pause < LAST_PAUSE_SECONDS:  # told while it grows, not once a second for the rest of an outage
+            self._tell(WorkerTrouble(self.queue, answer.trouble))
+        self._pause = min(max(self._pause * 2, FIRST_PAUSE_SECONDS), LAST_PAUSE_SECONDS)
+        await asyncio.sleep(self._pause)
+
+    # --- the life of a job in hand ----------------------------------------------------------------------------
+
+    def _begin(self, raw: RawJob) -> None:
+        held = self._in_hand[raw.id] = _InHand(raw.token, time.monotonic())
+        self.locks.tokens[raw.id] = raw.token
+        if self._stopping:
+            self._end(held, HandedBack(raw.id, raw.token), JobHandedBack(self.queue, raw.id))
+            return
+        try:
+            job = Job(raw, self.queue, self._scripts)
+        except MalformedJob as error:
+            self._end(
+                held, malformed(raw, self.queue, error, self._rules), JobQuarantined(self.queue, raw.id, str(error))
+            )
+            return
+        if job.scheduler_id is not None:
+            self._advance(job)
+        if job.deferred_failure is not None:
+            reason = f"crashed: {job.deferred_failure} ({job.stalled_count} times its worker died or froze)"
+            self._end(held, bury(job, reason, "crashed", self._rules), JobFailed(job, reason, None))
+            return
+        self._running += 1
+        held.attempt = Attempt(job, self._handler, self._timeout, self._attempt_ended)
+
+    def _attempt_ended(self, attempt: Attempt, ending: Ending) -> None:
+        self._running -= 1
+        job = attempt.job
+        held = self._in_hand.get(job.id)
+        if held is None or held.attempt is not attempt:
+            return  # lost meanwhile: it belongs to somebody else
+        held.attempt = None
+        if isinstance(ending, Stopped):
+            self._end(held, HandedBack(job.id, job.token), JobHandedBack(self.queue, job.id))
+            return
+        settlement, warning = decide(job, ending, self._rules)
+        self._end(held, settlement, _event(job, settlement, time.monotonic() - held.started, warning))
+
+    def _end(self, held: _InHand, settlement: Settlement, event: EngineEvent) -> None:
+        held.event = event
+        self._endings.append(settlement)
+        self._work.set()
+
+    def _written(self, ending: Settlement) -> None:
+        held = self._release(ending)
+        if held is not None and held.event is not None:
+            self._tell(held.event)
+
+    def _refused(self, ending: Settlement, code: int) -> None:
+        held = self._in_hand.get(ending.job_id)
+        if code not in LOST and isinstance(ending, Completed) and held is not None:
+            # Its children are not done, or failed: BullMQ fails such a job, and so do we.
+            reason = refusal(code)
+            failed = FailedForGood(ending.job_id, ending.token, reason, (), self._rules.keep_failed, ending.attempts)
+            self._end(held, failed, WorkerTrouble(self.queue, f"{ending.job_id} could not be completed: {reason}"))
+            return
+        self._release(ending)
+        self._tell(JobLost(self.queue, ending.job_id, refusal(code)))
+
+    def _release(self, ending: Settlement) -> _InHand | None:
+        held = self._in_hand.get(ending.job_id)
+        if held is None or held.token != ending.token or held.attempt is not None:
+            return None  # it is in hand again, with another token
+        del self._in_hand[ending.job_id]
+        self.locks.tokens.pop(ending.job_id, None)
+        return held
+
+    def _lock_lost(self, job_id: str) -> None:
+        """Somebody else may run the job now: stop ours before it does more."""
+        held = self._in_hand.get(job_id)
+        if held is None or held.attempt is None:
+            return  # it has ended; its settlement will be refused
+        del self._in_hand[job_id]
+        self.locks.tokens.pop(job_id, None)
+        held.attempt.stop()
+        self._tell(JobLost(self.queue, job_id, "its lock could not be renewed; the handler was stopped"))
+        self._work.set()
+
+    def _advance(self, job: Job) -> None:
+        """Queue the next job of a scheduler; if that fails the job itself still runs."""
+
+        async def advance(upsert: Awaitable[None]) -> None:
+            try:
+                await upsert
+            except Exception as error:
+                self._tell(WorkerTrouble(self.queue, f"scheduler {job.scheduler_id} did not advance: {error}"))
+
+        task = asyncio.get_running_loop().create_task(advance(self._schedulers.advance(job)))
+        self._advances.add(task)
+        task.add_done_callback(self._advances.discard)
+
+
+def _event(job: Job, settlement: Settlement, seconds: float, warning: str | None) -> EngineEvent:
+    match settlement:
+        case Completed():
+            return JobCompleted(job, seconds, warning)
+        case Delayed(counts=False, delay_ms=delay_ms):
+            return JobPostponed(job, delay_ms)
+        case Delayed(delay_ms=delay_ms, fields=fields):
+            return JobFailed(job, fields[1] if fields else "", delay_ms)
+        case Retried(fields=fields):
+            return JobFailed(job, fields[1], 0)
+        case FailedForGood(reason=reason):
+            return JobFailed(job, reason, None)
+        case HandedBack():
+            return JobHandedBack(job.queue, job.id)

@@ -1,0 +1,470 @@
+"""The producer's and operator's side of one queue: adding, counting, looking, cleaning."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from oxyq.engine.backoff import Backoff
+from oxyq.engine.connection import ConnectionLost, RedisReplyError, Reply
+from oxyq.engine.hub import DEFAULT_URL, Hub
+from oxyq.engine.job import as_int, encode_json
+from oxyq.engine.keys import QueueKeys, check_job_id
+from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
+from oxyq.engine.scripts import NewJob, QueueScripts, now_ms
+from oxyq.engine.settlement import Keep, RawJob
+from oxyq.errors import IdConflict, InvalidPayload
+from oxyq.outcomes import JsonValue
+
+T = TypeVar("T")
+
+#: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
+STATES = ("wait", "prioritized", "active", "delayed", "waiting-children", "completed", "failed")
+LISTS = frozenset(("wait", "active", "paused"))
+#: BullMQ's bound on priorities (2^21), where 0 is "none" and runs before all others.
+LOWEST_PRIORITY = 2_097_152
+MOST_ATTEMPTS = 100
+LONGEST_DELAY_MS = 366 * 24 * 3600 * 1000
+#: Jobs per pipelined write of `add_many`: bounds memory on both sides and how long others wait.
+CHUNK = 500
+#: Jobs removed or moved per call, so that no call keeps Redis busy for long.
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How a job is to be run; checked when made, since BullMQ takes anything and trips over it later."""
+
+    delay_ms: int = 0
+    priority: int = 0
+    attempts: int = 1
+    backoff: Backoff | None = None
+    lifo: bool = False
+    keep_completed: Keep | None = None
+    keep_failed: Keep | None = None
+
+    def __post_init__(self) -> None:
+        _check_int("attempts", self.attempts, 1, MOST_ATTEMPTS)
+        _check_int("delay_ms", self.delay_ms, 0, LONGEST_DELAY_MS)
+        _check_int("priority", self.priority, 0, LOWEST_PRIORITY)
+        if not isinstance(self.lifo, bool):
+            raise InvalidPayload("lifo", "must be True or False")
+        if self.backoff is not None:
+            if not isinstance(self.backoff, Backoff):
+                raise InvalidPayload("backoff", "must be a Backoff(kind, delay_ms, jitter)")
+            _check_int("backoff.delay_ms", self.backoff.delay_ms, 0, LONGEST_DELAY_MS)
+            if not 0 <= self.backoff.jitter <= 1:
+                raise InvalidPayload("backoff.jitter", f"{self.backoff.jitter} must be from 0 to 1")
+
+    def stored(self) -> dict[str, object]:
+        """In BullMQ's words."""
+        options: dict[str, object] = {"attempts": self.attempts}
+        if self.delay_ms:
+            options["delay"] = self.delay_ms
+        if self.priority:
+            options["priority"] = self.priority
+        if self.lifo:
+            options["lifo"] = True
+        if self.backoff is not None:
+            options["backoff"] = self.backoff.option()
+        for name, keep in (("removeOnComplete", self.keep_completed), ("removeOnFail", self.keep_failed)):
+            if keep is not None:
+                options[name] = _stored_keep(keep)
+        return options
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One job for `add_many`."""
+
+    name: str
+    data: JsonValue
+    job_id: str | None = None
+    options: JobOptions = field(default_factory=JobOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it stands in Redis, for looking at; `broken` says why it cannot be read, and the rest is empty then."""
+
+    id: str
+    name: str = ""
+    data: JsonValue = None
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    timestamp_ms: int = 0
+    delay_ms: int = 0
+    priority: int = 0
+    attempts_made: int = 0
+    attempts_started: int = 0
+    stalled_count: int = 0
+    processed_ms: int | None = None
+    finished_ms: int | None = None
+    failed_reason: str | None = None
+    result: JsonValue = None
+    progress: JsonValue = 0
+    stack_traces: Sequence[JsonValue] = ()
+    history: Sequence[JsonValue] = ()
+    replays: Sequence[JsonValue] = ()
+    broken: str | None = None
+
+
+class Queue:
+    """One BullMQ queue. Safe to share between tasks; every call has a deadline."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        redis_url: str = DEFAULT_URL,
+        hub: Hub | None = None,
+        prefix: str = "bull",
+        dead_letter_queue: str | None = "dead-letter",
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.name = name
+        self._owns_hub = hub is None
+        self._hub = hub or Hub(redis_url, prefix=prefix)
+        self.keys = QueueKeys(name, self._hub.prefix)
+        grave = QueueKeys(dead_letter_queue, self._hub.prefix) if dead_letter_queue else None
+        self.scripts = QueueScripts(self.keys, self._hub.commands, grave)
+        self.schedulers = Schedulers(self.scripts)
+        self.patience_seconds = patience_seconds
+
+    async def close(self) -> None:
+        """Close the connection, if it is this queue's own."""
+        if self._owns_hub:
+            await self._hub.close()
+
+    # --- adding -----------------------------------------------------------------------------------------------
+
+    async def add(
+        self,
+        name: str,
+        data: JsonValue,
+        *,
+        job_id: str | None = None,
+        delay_ms: int = 0,
+        priority: int = 0,
+        attempts: int = 1,
+        backoff: Backoff | None = None,
+        lifo: bool = False,
+        keep_completed: Keep | None = None,
+        keep_failed: Keep | None = None,
+    ) -> str:
+        """Add a job and return its id; an id that is in the queue already is left as it is.
+
+        Every job gets an id before it is sent, so a reply that is lost can be asked for again without adding twice.
+        Raises InvalidPayload, QueueUnavailable.
+        """
+        options = JobOptions(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
+        return await self._add(_new_job(Entry(name, data, job_id, options)))
+
+    async def add_many(self, entries: Iterable[Entry]) -> list[str]:
+        """Add jobs in order, many per round trip, and return their ids; nothing is added if one entry is wrong.
+
+        Raises InvalidPayload naming the entry, QueueUnavailable (adding again with the same ids is harmless).
+        """
+        jobs = list[NewJob]()
+        for number, entry in enumerate(entries):
+            try:
+                jobs.append(_new_job(entry))
+            except InvalidPayload as error:
+                raise InvalidPayload(f"entries[{number}].{error.field}", error.problem) from None
+        ids = list[str]()
+        for start in range(0, len(jobs), CHUNK):
+            ids.extend(await self._add_chunk(jobs[start : start + CHUNK]))
+        return ids
+
+    async def add_once(
+        self, name: str, data: JsonValue, *, job_id: str, options: JobOptions, fingerprint: str, remember_seconds: int
+    ) -> bool:
+        """Add a job unless its id was taken within `remember_seconds`, even if that job is long done and removed.
+
+        Returns False when the same body (by `fingerprint`) was added before.
+        Raises IdConflict when another body was, InvalidPayload, QueueUnavailable.
+        """
+        job = _new_job(Entry(name, data, job_id, options))
+        answer = await self._safe_to_repeat(lambda: self.scripts.add_once(job, fingerprint, remember_seconds * 1000))
+        if isinstance(answer, bytes):
+            answer = 1 if _same_json(answer, data) else 2
+        if answer == 2:
+            raise IdConflict(job_id)
+        return answer != 1
+
+    async def add_many_once(
+        self, entries: Sequence[tuple[Entry, str]], *, remember_seconds: int
+    ) -> tuple[int, list[str]]:
+        """`add_once` for many (entry, fingerprint) pairs; every entry names its id.
+
+        Returns how many were added now, and the ids that belong to another body.
+        """
+        added, conflicts = 0, list[str]()
+
+        async def add(entry: Entry, fingerprint: str) -> None:
+            nonlocal added
+            try:
+                added += await self.add_once(
+                    entry.name, entry.data, job_id=entry.job_id or "", options=entry.options, fingerprint=fingerprint,
+                    remember_seconds=remember_seconds,
+                )  # fmt: skip
+            except IdConflict as error:
+                conflicts.append(error.job_id)
+
+        for start in range(0, len(entries), CHUNK):
+            await asyncio.gather(*(add(entry, fingerprint) for entry, fingerprint in entries[start : start + CHUNK]))
+        return added, conflicts
+
+    async def _add(self, job: NewJob) -> str:
+        return await self._safe_to_repeat(lambda: self.scripts.add(job))
+
+    async def _safe_to_repeat(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call, and once more when the reply got lost: the job's id makes that safe, a second add changes nothing."""
+        await self._hub.commands.ready(self.patience_seconds)
+        try:
+            return await call()
+        except ConnectionLost:
+            await self._hub.commands.ready(self.patience_seconds)
+            return await call()
+
+    async def _add_chunk(self, jobs: list[NewJob]) -> list[str]:
+        return list(await asyncio.gather(*(self._add(job) for job in jobs)))
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs are in each state; `waiting` is every job ready to run, prioritised ones too."""
+        await self._hub.commands.ready(self.patience_seconds)
+        numbers = dict(zip(STATES, await self.scripts.counts(list(STATES)), strict=True))
+        return {
+            "waiting": numbers["wait"] + numbers["prioritized"],
+            "active": numbers["active"],
+            "delayed": numbers["delayed"],
+            "waiting_children": numbers["waiting-children"],
+            "completed": numbers["completed"],
+            "failed": numbers["failed"],
+        }
+
+    async def finished_ever(self) -> tuple[int, int]:
+        """How many jobs completed and failed since the queue exists (BullMQ's metrics, which never shrink)."""
+        completed, failed = await self._calls(
+            ("HGET", self.keys.metrics_completed, "count"), ("HGET", self.keys.metrics_failed, "count")
+        )
+        return as_int(completed) or 0, as_int(failed) or 0
+
+    async def is_paused(self) -> bool:
+        """Whether workers are told to take nothing."""
+        [paused] = await self._calls(("HEXISTS", self.keys.meta, "paused"))
+        return paused == 1
+
+    async def state(self, job_id: str) -> str:
+        """Where a job is: completed, failed, delayed, active, waiting, prioritized, waiting-children or unknown."""
+        await self._hub.commands.ready(self.patience_seconds)
+        return await self.scripts.state(job_id)
+
+    async def job(self, job_id: str) -> JobRecord | None:
+        """One job as it stands; None when there is none."""
+        [record] = await self.records([job_id])
+        return record
+
+    async def jobs(self, state: str, start: int = 0, stop: int = 99, *, newest_first: bool = False) -> list[JobRecord]:
+        """A page of the jobs in one of STATES, next to run (or oldest) first; unreadable jobs are marked."""
+        ids = await self.ids(state, start, stop, newest_first=newest_first)
+        return [record for record in await self.records(ids) if record is not None]
+
+    async def raw(self, job_id: str, token: str) -> RawJob | None:
+        """A job's hash as it is, for chores that end a job in a worker's place with `token`."""
+        [flat] = await self._calls(("HGETALL", self.keys.job(job_id)))
+        if not isinstance(flat, list) or not flat:
+            return None
+        items = iter(flat)
+        return RawJob(job_id, token, dict(zip(items, items, strict=True)))  # type: ignore[arg-type]
+
+    async def logs(self, job_id: str) -> list[str]:
+        """The log lines of a job, oldest first."""
+        [lines] = await self._calls(("LRANGE", self.keys.logs(job_id), 0, -1))
+        return [line.decode("utf-8", "replace") for line in lines or () if isinstance(line, bytes)]  # type: ignore[union-attr]
+
+    async def all_ids(self, state: str) -> list[str]:
+        """The ids of every job in a state at this moment (a million take some 50 MB)."""
+        ids, start = list[str](), 0
+        while page := await self.ids(state, start, start + 9_999):
+            ids.extend(page)
+            start += len(page)
+        return ids
+
+    async def ids(self, state: str, start: int, stop: int, *, newest_first: bool = False) -> list[str]:
+        """A page of job ids of a state, in the order of `jobs`."""
+        if state not in STATES:
+            raise InvalidPayload("state", f"{state!r} is none of {', '.join(STATES)}")
+        key = self.keys.base + state
+        if state in LISTS:
+            # Lists run from their right end: -1 is next.
+            first, last = (start, stop) if newest_first else (-stop - 1, -start - 1)
+            [ids] = await self._calls(("LRANGE", key, first, last))
+            found = ids if isinstance(ids, list) else []
+            return [_decoded(job_id) for job_id in (found if newest_first else reversed(found))]
+        [ids] = await self._calls(("ZREVRANGE" if newest_first else "ZRANGE", key, start, stop))
+        return [_decoded(job_id) for job_id in ids or ()]  # type: ignore[union-attr]
+
+    async def records(self, ids: Sequence[str]) -> list[JobRecord | None]:
+        """Jobs by id, in one round trip; None where there is none."""
+        await self._hub.commands.ready(self.patience_seconds)
+        replies = await asyncio.gather(
+            *(self._hub.commands.call("HGETALL", self.keys.job(job_id)) for job_id in ids), return_exceptions=True
+        )
+        return [_record(job_id, reply) for job_id, reply in zip(ids, replies, strict=True)]
+
+    # --- operating --------------------------------------------------------------------------------------------
+
+    async def pause(self) -> None:
+        """Tell all workers, Node's too, to take no more jobs."""
+        await self._hub.commands.ready(self.patience_seconds)
+        await self.scripts.pause(paused=True)
+
+    async def resume(self) -> None:
+        """Let workers go on."""
+        await self._hub.commands.ready(self.patience_seconds)
+        while await self.scripts.pause(paused=False) > 0:
+            pass
+
+    async def remove(self, job_id: str) -> bool:
+        """Remove a job that is not running; False while it is."""
+        await self._hub.commands.ready(self.patience_seconds)
+        return await self.scripts.remove(job_id)
+
+    async def retry(self, job_id: str, state: str = "failed") -> bool:
+        """Run a failed (or completed) job again with all its attempts; False when it is not there."""
+        await self._hub.commands.ready(self.patience_seconds)
+        return await self.scripts.reprocess(job_id, state)
+
+    async def promote(self, job_id: str) -> bool:
+        """Run a delayed job now; False when it is not delayed."""
+        await self._hub.commands.ready(self.patience_seconds)
+        return await self.scripts.promote(job_id)
+
+    async def clean(self, state: str, *, older_than_ms: int = 0, limit: int = 0) -> AsyncIterator[int]:
+        """Remove jobs of a state that are older than `older_than_ms`, yielding how many after each small batch.
+
+        `limit` 0 is no limit. Active jobs are only removed when no worker holds them.
+        """
+        await self._hub.commands.ready(self.patience_seconds)
+        before, left = now_ms() - older_than_ms, limit or None
+        while left is None or left > 0:
+            removed = len(await self.scripts.clean(state, before, BATCH if left is None else min(BATCH, left)))
+            if not removed:
+                return
+            left = None if left is None else left - removed
+            yield removed
+
+    async def obliterate(self) -> None:
+        """Remove the queue and every job in it, running ones too."""
+        await self._hub.commands.ready(self.patience_seconds)
+        await self.scripts.obliterate(force=True)
+
+    async def set_global_concurrency(self, most: int | None) -> None:
+        """How many jobs all workers together may run at once; None: no limit."""
+        await self._calls(
+            ("HDEL", self.keys.meta, "concurrency") if most is None else ("HSET", self.keys.meta, "concurrency", most)
+        )
+
+    async def set_global_rate(self, max_jobs: int | None, per_ms: int = 1000) -> None:
+        """How many jobs all workers together may start per `per_ms`; None: no limit."""
+        if max_jobs is None:
+            await self._calls(("HDEL", self.keys.meta, "max", "duration"))
+        else:
+            await self._calls(("HSET", self.keys.meta, "max", max_jobs, "duration", per_ms))
+
+    async def _calls(self, *commands: tuple[str | int, ...]) -> list[Reply]:
+        await self._hub.commands.ready(self.patience_seconds)
+        return list(await asyncio.gather(*(self._hub.commands.call(*command) for command in commands)))
+
+
+def _new_job(entry: Entry) -> NewJob:
+    if not entry.name:
+        raise InvalidPayload("name", "must be a non-empty string")
+    job_id = f"job-{secrets.token_hex(12)}" if entry.job_id is None else check_job_id(entry.job_id)
+    try:
+        data_json = encode_json(entry.data)
+        data_json.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidPayload("data", f"is not JSON: {error}") from None
+    options, now = entry.options, now_ms()
+    return NewJob(job_id, entry.name, data_json, options.stored(), now, options.delay_ms, options.priority)
+
+
+def _stored_keep(keep: Keep) -> dict[str, int]:
+    stored = {"count": -1 if keep.count is None else keep.count}
+    if keep.age_seconds is not None:
+        stored["age"] = keep.age_seconds
+    return stored
+
+
+def _check_int(name: str, value: object, lowest: int, highest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidPayload(name, f"{value!r} must be a whole number")
+    if not lowest <= value <= highest:
+        raise InvalidPayload(name, f"{value} must be from {lowest} to {highest}")
+
+
+def _same_json(stored: bytes, data: JsonValue) -> bool:
+    try:
+        return bool(json.loads(stored) == data)
+    except ValueError:
+        return False
+
+
+def _decoded(value: Reply) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+
+
+def _record(job_id: str, reply: object) -> JobRecord | None:
+    if isinstance(reply, RedisReplyError):
+        return JobRecord(job_id, broken=reply.text)
+    if isinstance(reply, BaseException):
+        raise reply
+    if not isinstance(reply, list) or not reply:
+        return None
+    items = iter(reply)
+    fields: dict[bytes, bytes] = dict(zip(items, items, strict=True))
+    try:
+        return _read_record(job_id, fields)
+    except (ValueError, KeyError, RecursionError) as error:
+        return JobRecord(job_id, name=_decoded(fields.get(b"name", b"")), broken=f"cannot be read: {error!r}")
+
+
+def _read_record(job_id: str, fields: dict[bytes, bytes]) -> JobRecord:
+    def load(name: bytes, default: JsonValue) -> JsonValue:
+        value: JsonValue = json.loads(fields[name]) if name in fields else default
+        return value
+
+    def load_list(name: bytes) -> Sequence[JsonValue]:
+        value = load(name, [])
+        return value if isinstance(value, list) else ()
+
+    def number(name: bytes) -> int:
+        return as_int(fields.get(name)) or 0
+
+    options = load(b"opts", {})
+    reason = fields.get(b"failedReason")
+    return JobRecord(
+        id=job_id,
+        name=_decoded(fields[b"name"]),
+        data=json.loads(fields[b"data"]),
+        options=options if isinstance(options, dict) else {},
+        timestamp_ms=number(b"timestamp"),
+        delay_ms=number(b"delay"),
+        priority=number(b"priority"),
+        attempts_made=number(b"atm"),
+        attempts_started=number(b"ats"),
+        stalled_count=number(b"stc"),
+        processed_ms=as_int(fields.get(b"processedOn")),
+        finished_ms=as_int(fields.get(b"finishedOn")),
+        failed_reason=None if reason is None else reason.decode("utf-8", "replace"),
+        result=load(b"returnvalue", None),
+        progress=load(b"progress", 0),
+        stack_traces=load_list(b"stacktrace"),
+        history=load_list(b"history"),
+        replays=load_list(b"replays"),
+    )

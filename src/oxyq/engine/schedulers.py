@@ -1,0 +1,118 @@
+"""Job schedulers (cron and every): creating them, and queueing the next job when one starts."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from oxyq.engine.job import Job, as_int, encode_json
+from oxyq.engine.scripts import QueueScripts, as_text, now_ms
+from oxyq.errors import InvalidPayload
+from oxyq.outcomes import JsonValue
+
+#: Seconds an operation waits for Redis before it says that it cannot be reached.
+PATIENCE_SECONDS = 5.0
+
+
+class Schedulers:
+    """The schedulers of one queue, stored as Node BullMQ stores them."""
+
+    def __init__(self, scripts: QueueScripts) -> None:
+        self._scripts = scripts
+
+    async def upsert(
+        self,
+        scheduler_id: str,
+        name: str,
+        data: JsonValue,
+        *,
+        every_ms: int | None = None,
+        cron: str | None = None,
+        time_zone: str | None = None,
+        options: dict[str, object] | None = None,
+    ) -> str:
+        """Create or change a scheduler: a job every `every_ms`, or at the times of `cron` in `time_zone`.
+
+        Returns the id of the next job. Raises InvalidPayload.
+        """
+        if (every_ms is None) == (cron is None):
+            raise InvalidPayload("cron", "give either cron or every_ms, not both")
+        if every_ms is not None and every_ms < 1:
+            raise InvalidPayload("every_ms", f"{every_ms} must be at least 1")
+        await self._scripts.connection.ready(PATIENCE_SECONDS)
+        now = now_ms()
+        next_ms = now if cron is None else next_cron_ms(cron, now, time_zone)
+        repeat: dict[str, object] = {"every": every_ms} if cron is None else {"pattern": cron}
+        if time_zone:
+            repeat["tz"] = time_zone
+        template = dict(options or {})
+        job_options = _next_job_options(template, scheduler_id, repeat, next_ms, 1)
+        reply = await self._scripts.upsert_scheduler(
+            scheduler_id, next_ms, encode_json(data), template, {"name": name, **repeat}, job_options
+        )
+        if not isinstance(reply, list):
+            raise InvalidPayload("scheduler_id", f"{scheduler_id!r}: its next job exists already (code {reply!r})")
+        return as_text(reply[0])
+
+    async def advance(self, job: Job) -> None:
+        """Queue the next job of the scheduler that made `job`; the end date and the limit are honoured."""
+        repeat = job.options.get("repeat")
+        if job.scheduler_id is None or not isinstance(repeat, dict):
+            return
+        count = (as_int(repeat.get("count")) or 0) + 1
+        limit, end_ms = as_int(repeat.get("limit")), _date_ms(repeat.get("endDate"))
+        now = max(now_ms(), as_int(job.options.get("prevMillis")) or 0)
+        if (limit is not None and count > limit) or (end_ms is not None and now_ms() > end_ms):
+            return
+        cron, time_zone = repeat.get("pattern"), repeat.get("tz")
+        next_ms = now
+        if isinstance(cron, str) and cron:
+            next_ms = max(next_cron_ms(cron, now, time_zone if isinstance(time_zone, str) else None), now)
+        options = _next_job_options(dict(job.options), job.scheduler_id, dict(repeat), next_ms, count)
+        await self._scripts.advance_scheduler(job.scheduler_id, next_ms, encode_json(job.data), options, job.id)
+
+    async def remove(self, scheduler_id: str) -> bool:
+        """Remove a scheduler and its waiting job; False when there is none."""
+        await self._scripts.connection.ready(PATIENCE_SECONDS)
+        return await self._scripts.remove_scheduler(scheduler_id)
+
+
+def next_cron_ms(cron: str, after_ms: int, time_zone: str | None) -> int:
+    """The first time after `after_ms` that `cron` (5 fields, or 6 with seconds first) names; raises InvalidPayload."""
+    from croniter import croniter  # heavy, and most processes schedule nothing
+    from croniter.croniter import CroniterError
+
+    try:
+        zone = ZoneInfo(time_zone) if time_zone else UTC
+        start = datetime.fromtimestamp(after_ms / 1000, tz=zone)
+        following: datetime = croniter(cron, start, second_at_beginning=True).get_next(datetime)
+    except (CroniterError, ValueError) as error:
+        raise InvalidPayload("cron", f"{cron!r} cannot be read: {error}") from None
+    except ZoneInfoNotFoundError:
+        raise InvalidPayload("time_zone", f"{time_zone!r} is unknown; write one like America/Sao_Paulo") from None
+    return int(following.timestamp() * 1000)
+
+
+def _next_job_options(
+    options: dict[str, object], scheduler_id: str, repeat: dict[str, object], next_ms: int, count: int
+) -> dict[str, object]:
+    """The options of a scheduler's next job, with the fields Node reads when it advances the scheduler itself."""
+    now = now_ms()
+    offset = as_int(repeat.get("offset")) if repeat.get("every") else None
+    merged = {**repeat, "count": count, **({"offset": offset} if offset else {})}
+    return {
+        **options,
+        "jobId": f"repeat:{scheduler_id}:{next_ms}",
+        "delay": max(next_ms + (offset or 0) - now, 0),
+        "timestamp": now,
+        "prevMillis": next_ms,
+        "repeatJobKey": scheduler_id,
+        "repeat": merged,
+    }
+
+
+def _date_ms(value: JsonValue) -> int | None:
+    if isinstance(value, str) and not value.isdigit():
+        try:
+            return int(datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp() * 1000)
+        except ValueError:
+            return None
+    return as_int(value)

@@ -1,0 +1,552 @@
+"""The only file that knows the inside of the `bullmq` package: its Lua scripts, their keys, arguments and answers.
+
+The scripts are loaded from the installed package, at the version this file was written for, and never copied. Ours
+(`lua/*.lua`) stand beside them; where one step must be atomic with a script of the package, ours takes in the text of
+the package's at a line `--@bullmq NAME`.
+"""
+
+import importlib.metadata
+import importlib.util
+import re
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgpack
+
+from oxyq.engine.connection import Argument, Connection, Reply
+from oxyq.engine.keys import QueueKeys
+from oxyq.engine.lua_runner import Script, ScriptRunner
+from oxyq.engine.settlement import (
+    Burial,
+    Completed,
+    Delayed,
+    FailedForGood,
+    Fetched,
+    HandedBack,
+    Keep,
+    RawJob,
+    Retried,
+    Settled,
+    Settlement,
+)
+from oxyq.errors import ConfigurationError
+
+BULLMQ_VERSION: Final = "3.4.4"
+
+#: Every script of the package we call, with the number of keys it takes (part of its file name).
+PACKAGE_SCRIPTS: Final[dict[str, int]] = {
+    "addDelayedJob": 6,
+    "addJobScheduler": 11,
+    "addLog": 2,
+    "addPrioritizedJob": 9,
+    "addStandardJob": 9,
+    "cleanJobsInSet": 3,
+    "extendLocks": 1,
+    "getCounts": 1,
+    "getStateV2": 8,
+    "moveJobFromActiveToWait": 9,
+    "moveStalledJobsToWait": 9,
+    "moveToActive": 11,
+    "moveToDelayed": 11,
+    "moveToFinished": 14,
+    "obliterate": 2,
+    "pause": 7,
+    "promote": 9,
+    "removeJob": 2,
+    "removeJobScheduler": 3,
+    "reprocessJob": 9,
+    "retryJob": 11,
+    "updateJobScheduler": 12,
+    "updateProgress": 3,
+}
+
+#: What it takes to empty a full Redis: these run although memory is used up (Redis 7 `allow-oom`), while adding is
+#: refused. Without this a queue that filled Redis could never be drained.
+RUN_WHEN_MEMORY_IS_FULL: Final = frozenset(
+    "bury cleanJobsInSet expel extendLocks fail_and_bury moveJobFromActiveToWait moveStalledJobsToWait moveToActive "
+    "moveToDelayed moveToFinished reclaim removeJob retryJob".split()
+)
+
+#: Data points of BullMQ's per-minute metrics that are kept: two weeks, as Bull Board charts at most.
+METRICS_POINTS: Final = 20_160
+#: Fields by which BullMQ shortens option names in a stored job.
+SHORT_OPTIONS: Final = {
+    "failParentOnFailure": "fpof",
+    "continueParentOnFailure": "cpof",
+    "ignoreDependencyOnFailure": "idof",
+    "removeDependencyOnFailure": "rdof",
+    "keepLogs": "kl",
+    "deduplication": "de",
+}
+#: The token by which BullMQ lets a job be ended from outside, without holding its lock.
+NOBODY: Final = "0"
+_INCLUDE: Final = re.compile(r"^--@bullmq (\w+)$", re.MULTILINE)
+
+
+@cache
+def package_folder() -> Path:
+    """The folder of the package's Lua files; raises ConfigurationError when it is not the version we know."""
+    installed = importlib.metadata.version("bullmq")
+    spec = importlib.util.find_spec("bullmq")
+    if installed != BULLMQ_VERSION or spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError(
+            f"bullmq {installed} is installed, but Oxyq is written for exactly {BULLMQ_VERSION}; "
+            f"run: pip install bullmq=={BULLMQ_VERSION}"
+        )
+    return Path(spec.submodule_search_locations[0]) / "commands"
+
+
+@cache
+def package_text(name: str) -> str:
+    """The Lua text of one script of the package."""
+    return (package_folder() / f"{name}-{PACKAGE_SCRIPTS[name]}.lua").read_text(encoding="utf-8")
+
+
+@cache
+def package_script(name: str) -> Script:
+    """One script of the package, unchanged but for the flag that lets it run when memory is full."""
+    text = package_text(name)
+    return Script.build(name, PACKAGE_SCRIPTS[name], text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
+
+
+@cache
+def our_script(name: str, key_count: int, adding: str = "") -> Script:
+    """One script of ours with the package's scripts it takes in; `adding` stands where it says ADD."""
+
+    def taken_in(line: re.Match[str]) -> str:
+        return package_text(adding if line[1] == "ADD" else line[1])
+
+    text = (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    text = _INCLUDE.sub(taken_in, text)
+    return Script.build(name + adding, key_count, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job about to be added; `options` in BullMQ's own words (attempts, backoff, removeOnComplete, ...)."""
+
+    id: str
+    name: str
+    data_json: str
+    options: dict[str, object]
+    timestamp_ms: int
+    delay_ms: int = 0
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRules:
+    """What a worker says with each fetch: how long it locks, under which name, and its rate limit."""
+
+    lock_ms: int
+    worker_name: str
+    rate_max: int | None = None
+    rate_ms: int = 0
+
+    def options(self, token: str) -> dict[str, object]:
+        """The options a fetching script reads."""
+        limiter = None if self.rate_max is None else {"max": self.rate_max, "duration": self.rate_ms}
+        return {"token": token, "lockDuration": self.lock_ms, "limiter": limiter, "name": self.worker_name}
+
+
+def pack(value: object) -> bytes:
+    """Encode for the scripts (msgpack); ids that are not UTF-8 survive."""
+    packed: bytes = msgpack.packb(value, unicode_errors="surrogateescape")
+    return packed
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch by this machine's clock, which is what BullMQ's scores are made of."""
+    return int(time.time() * 1000)
+
+
+class QueueScripts:
+    """Everything that is done to one queue, each as one call."""
+
+    def __init__(self, keys: QueueKeys, connection: Connection, dead_letters: QueueKeys | None = None) -> None:
+        package_folder()  # refuses a package we were not written for, before the first job is touched
+        self.keys = keys
+        self.connection = connection
+        self.dead_letters = dead_letters
+        self._runner = ScriptRunner(connection)
+        k = keys
+        self._finish_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.paused,
+                             k.meta, k.pc]  # fmt: skip
+        self._fetch_keys = [*self._finish_keys, k.marker]
+        self._add_keys = {
+            "addStandardJob": _standard_add_keys(k),
+            "addDelayedJob": [k.marker, k.meta, k.id, k.delayed, k.completed, k.events],
+            "addPrioritizedJob": [k.marker, k.meta, k.id, k.prioritized, k.delayed, k.completed, k.active, k.events,
+                                  k.pc],
+        }  # fmt: skip
+
+    # --- a worker's calls -------------------------------------------------------------------------------------
+
+    async def fetch(self, token: str, rules: FetchRules) -> Fetched:
+        """Take the next job, locked with `token`, if there is one and limits allow it."""
+        reply = await self._package("moveToActive", self._fetch_keys,
+                                    [self.keys.base, now_ms(), pack(rules.options(token))])  # fmt: skip
+        return _fetched(reply, token)
+
+    async def settle(self, settlement: Settlement, rules: FetchRules, *, fetch_next: bool) -> Settled:
+        """Write how a job ended and, in the same round trip, take the next one (token: the settled job's).
+
+        The answer to `fetch_next` is None where BullMQ's script cannot do both; ask again with `fetch`.
+        """
+        match settlement:
+            case Completed():
+                return await self._complete(settlement, rules, fetch_next)
+            case FailedForGood():
+                return await self._fail(settlement, rules, fetch_next)
+            case Delayed():
+                return await self._delay(settlement, rules, fetch_next)
+            case Retried():
+                return await self._retry(settlement)
+            case HandedBack():
+                return await self._hand_back(settlement)
+
+    async def _complete(self, done: Completed, rules: FetchRules, fetch_next: bool) -> Settled:
+        keys = [*self._finish_keys, self.keys.completed, self.keys.job(done.job_id), self.keys.metrics_completed,
+                self.keys.marker]  # fmt: skip
+        options = _finish_options(rules, done.token, done.keep, done.attempts)
+        reply = await self._package("moveToFinished", keys, [
+            done.job_id, now_ms(), "returnvalue", done.value_json, "completed", "1" if fetch_next else "",
+            self.keys.base, pack(options),
+        ])  # fmt: skip
+        return _settled(reply, done.token, fetch_next)
+
+    async def _fail(self, failed: FailedForGood, rules: FetchRules, fetch_next: bool) -> Settled:
+        keys = [*self._finish_keys, self.keys.failed, self.keys.job(failed.job_id), self.keys.metrics_failed,
+                self.keys.marker]  # fmt: skip
+        options = _finish_options(rules, failed.token, failed.keep, failed.attempts)
+        options.update(dict.fromkeys(failed.parent_flags, True))
+        arguments: list[Argument] = [
+            failed.job_id, now_ms(), "failedReason", failed.reason, "failed", "1" if fetch_next else "",
+            self.keys.base, pack(options), pack(failed.fields) if failed.fields else "",
+        ]  # fmt: skip
+        if failed.burial is None or self.dead_letters is None:
+            reply = await self._package("moveToFinished", keys, arguments)
+        else:
+            grave = self.dead_letters
+            reply = await self._runner.run(
+                our_script("fail_and_bury", 24),
+                [*keys, *_standard_add_keys(grave), grave.job(failed.burial.job_id)],
+                [*arguments, *_burial_arguments(grave, failed.burial), "1" if failed.token == NOBODY else "0"],
+            )
+        return _settled(reply, failed.token, fetch_next)
+
+    async def _delay(self, delayed: Delayed, rules: FetchRules, fetch_next: bool) -> Settled:
+        k = self.keys
+        keys = [k.marker, k.active, k.prioritized, k.delayed, k.job(delayed.job_id), k.events, k.meta, k.stalled,
+                k.wait, k.limiter, k.pc]  # fmt: skip
+        reply = await self._package("moveToDelayed", keys, [
+            k.base, now_ms(), delayed.job_id, delayed.token, delayed.delay_ms, "0" if delayed.counts else "1",
+            pack(delayed.fields) if delayed.fields else "", "1" if fetch_next else "0",
+            pack(rules.options(delayed.token)),
+        ])  # fmt: skip
+        return _settled(reply, delayed.token, fetch_next)
+
+    async def _retry(self, retried: Retried) -> Settled:
+        k = self.keys
+        keys = [k.active, k.wait, k.paused, k.job(retried.job_id), k.meta, k.events, k.delayed, k.prioritized, k.pc,
+                k.marker, k.stalled]  # fmt: skip
+        reply = await self._package("retryJob", keys, [
+            k.base, now_ms(), "RPUSH" if retried.lifo else "LPUSH", retried.job_id, retried.token,
+            pack(retried.fields),
+        ])  # fmt: skip
+        return _settled(reply, retried.token, fetch_next=False)
+
+    async def _hand_back(self, back: HandedBack) -> Settled:
+        k = self.keys
+        keys = [k.active, k.wait, k.stalled, k.paused, k.meta, k.limiter, k.prioritized, k.marker, k.events]
+        reply = await self._package("moveJobFromActiveToWait", keys, [back.job_id, back.token, k.job(back.job_id)])
+        return Settled(min(_int(reply), 0))  # a positive answer is the limiter's TTL
+
+    async def extend_locks(self, held: list[tuple[str, str]], lock_ms: int) -> list[str]:
+        """Renew the locks of (job id, token) pairs; returns the ids whose lock is not ours any more."""
+        reply = await self._package("extendLocks", [self.keys.stalled], extend_arguments(self.keys, held, lock_ms))
+        return [as_text(job_id) for job_id in _list(reply)]
+
+    async def recover_stalled(self, max_stalled: int, interval_ms: int) -> list[str]:
+        """Put jobs whose worker is gone back to wait; returns their ids. One worker does it per interval."""
+        k = self.keys
+        keys = [k.stalled, k.wait, k.active, k.stalled_check, k.meta, k.paused, k.marker, k.events, k.repeat]
+        reply = await self._package("moveStalledJobsToWait", keys, [max_stalled, k.base, now_ms(), interval_ms])
+        return [as_text(job_id) for job_id in _list(reply)]
+
+    async def reclaim(self, tokens: list[str]) -> list[RawJob]:
+        """The jobs that were handed to us in replies that got lost."""
+        reply = _list(await self._runner.run(our_script("reclaim", 1), [self.keys.active], [self.keys.base, *tokens]))
+        return [
+            RawJob(as_text(reply[i]), as_text(reply[i + 1]), _fields(reply[i + 2])) for i in range(0, len(reply), 3)
+        ]
+
+    async def expel_foreign(self) -> list[tuple[str, str]]:
+        """Take ids out of active whose key is not a job; returns (id, what type it is)."""
+        keys = [self.keys.active, self.keys.stalled]
+        reply = _list(await self._runner.run(our_script("expel", 2), keys, [self.keys.base]))
+        return [(as_text(reply[i]), as_text(reply[i + 1])) for i in range(0, len(reply), 2)]
+
+    # --- adding -----------------------------------------------------------------------------------------------
+
+    async def add(self, job: NewJob) -> str:
+        """Add a job; an id that is in the queue already is left as it is."""
+        script = _adding_script(job)
+        reply = await self._package(script, self._add_keys[script], _add_arguments(self.keys, job))
+        return as_text(reply)
+
+    async def add_once(self, job: NewJob, fingerprint: str, remember_ms: int) -> "str | int | bytes":
+        """Add a job unless its id was taken before.
+
+        Returns the id when added, 1 when the same body was added before, 2 when the id belongs to another body, or
+        the data of a job with that id which was added without being remembered.
+        """
+        adding = _adding_script(job)
+        keys = [self.keys.accepted_key(job.id), self.keys.job(job.id), *self._add_keys[adding]]
+        reply = await self._runner.run(
+            our_script("add_once", len(keys), adding), keys,
+            [fingerprint, remember_ms, *_add_arguments(self.keys, job)],
+        )  # fmt: skip
+        if isinstance(reply, list):
+            return bytes(reply[0]) if isinstance(reply[0], bytes) else b""
+        return reply if isinstance(reply, int) else as_text(reply)
+
+    # --- what operators and handlers do to one job or the whole queue ------------------------------------------
+
+    async def update_progress(self, job_id: str, value_json: str) -> bool:
+        """Store a job's progress and tell listeners; False when the job is gone."""
+        keys = [self.keys.job(job_id), self.keys.events, self.keys.meta]
+        return _int(await self._package("updateProgress", keys, [job_id, value_json])) == 0
+
+    async def add_log(self, job_id: str, line: str, keep: int) -> int:
+        """Append a log line, keeping the last `keep`; returns how many there are, -1 when the job is gone."""
+        keys = [self.keys.job(job_id), self.keys.logs(job_id)]
+        return _int(await self._package("addLog", keys, [job_id, line, keep]))
+
+    async def counts(self, states: list[str]) -> list[int]:
+        """How many jobs are in each of `states` (BullMQ's key names)."""
+        return [_int(n) for n in _list(await self._package("getCounts", [self.keys.base], list(states)))]
+
+    async def state(self, job_id: str) -> str:
+        """Where a job is: completed, failed, delayed, active, waiting, waiting-children, prioritized, unknown."""
+        k = self.keys
+        keys = [
+            k.completed,
+            k.failed,
+            k.delayed,
+            k.active,
+            k.wait,
+            k.paused,
+            k.waiting_children,
+            k.prioritized,
+        ]
+        return as_text(await self._package("getStateV2", keys, [job_id, k.job(job_id)]))
+
+    async def pause(self, *, paused: bool) -> int:
+        """Stop or let go all workers of the queue; returns how many jobs of BullMQ 4's paused list are left."""
+        k = self.keys
+        source, target = (k.wait, k.paused) if paused else (k.paused, k.wait)
+        keys = [source, target, k.meta, k.prioritized, k.events, k.delayed, k.marker]
+        return _int(await self._package("pause", keys, ["paused" if paused else "resumed", "1"]))
+
+    async def clean(self, state: str, older_than_ms: int, limit: int) -> list[str]:
+        """Remove up to `limit` jobs of one state older than a time; returns their ids."""
+        keys = [self.keys.base + state, self.keys.events, self.keys.repeat]
+        reply = await self._package("cleanJobsInSet", keys, [self.keys.base, older_than_ms, limit, state])
+        return [as_text(job_id) for job_id in _list(reply)]
+
+    async def remove(self, job_id: str) -> bool:
+        """Remove one job and its children; False while a worker holds it."""
+        keys = [self.keys.job(job_id), self.keys.repeat]
+        return _int(await self._package("removeJob", keys, [job_id, "1", self.keys.base])) == 1
+
+    async def promote(self, job_id: str) -> bool:
+        """Make a delayed job ready now; False when it is not delayed."""
+        k = self.keys
+        keys = [k.delayed, k.wait, k.paused, k.meta, k.prioritized, k.active, k.pc, k.events, k.marker]
+        return _int(await self._package("promote", keys, [k.base, job_id])) == 0
+
+    async def reprocess(self, job_id: str, state: str = "failed") -> bool:
+        """Put a failed or completed job back to wait with all its attempts; False when it is not in `state`."""
+        keys, arguments = self._reprocess(job_id, state)
+        return _int(await self._package("reprocessJob", keys, arguments)) == 1
+
+    async def obliterate(self, *, force: bool) -> None:
+        """Remove the whole queue; with `force` also while jobs are active."""
+        await self.pause(paused=True)
+        while _int(await self._package("obliterate", [self.keys.meta, self.keys.base], [1000, "force" * force])) == 1:
+            pass
+
+    async def bury(self, job_id: str, finished_on: str, burial: Burial) -> bool:
+        """Write the dead letter of a job that already failed; False when somebody else did."""
+        grave = self.dead_letters
+        if grave is None:
+            return False
+        reply = await self._runner.run(
+            our_script("bury", 11),
+            [*_standard_add_keys(grave), grave.job(burial.job_id), self.keys.job(job_id)],
+            [*_burial_arguments(grave, burial), finished_on],
+        )
+        return _int(reply) == 1
+
+    async def replay(self, job: NewJob, letter_id: str, replays_json: str, *, edited: bool) -> int:
+        """Put the job of a dead letter back to work; the answers are those of `lua/replay.lua`."""
+        grave = self.dead_letters
+        if grave is None:
+            return -1
+        keys, arguments = self._reprocess(job.id, "failed")
+        reply = await self._runner.run(
+            our_script("replay", 21),
+            [*keys, *self._add_keys["addStandardJob"], grave.wait, grave.job(letter_id), grave.events],
+            [*arguments, *_add_arguments(self.keys, job), letter_id, replays_json, "1" if edited else "0"],
+        )
+        return _int(reply)
+
+    def _reprocess(self, job_id: str, state: str) -> tuple[list[str], list[Argument]]:
+        k = self.keys
+        keys = [
+            k.job(job_id),
+            k.events,
+            k.base + state,
+            k.wait,
+            k.meta,
+            k.active,
+            k.marker,
+            k.prioritized,
+            k.pc,
+        ]
+        field = "failedReason" if state == "failed" else "returnvalue"
+        return keys, [job_id, "LPUSH", field, state, "1", "1"]
+
+    # --- schedulers -------------------------------------------------------------------------------------------
+
+    async def upsert_scheduler(
+        self, scheduler_id: str, next_ms: int, template: str, template_options: dict[str, object],
+        schedule: dict[str, object], job_options: dict[str, object],
+    ) -> Reply:  # fmt: skip
+        """Store a scheduler and queue its next job; answers [job id, delay] or a negative code."""
+        k = self.keys
+        keys = [
+            k.repeat,
+            k.delayed,
+            k.wait,
+            k.paused,
+            k.meta,
+            k.prioritized,
+            k.marker,
+            k.id,
+            k.events,
+            k.pc,
+            k.active,
+        ]
+        return await self._package("addJobScheduler", keys, [
+            next_ms, pack(schedule), scheduler_id, template, pack(shortened(template_options)),
+            pack(shortened(job_options)), now_ms(), k.base, "",
+        ])  # fmt: skip
+
+    async def advance_scheduler(
+        self,
+        scheduler_id: str,
+        next_ms: int,
+        data_json: str,
+        job_options: dict[str, object],
+        producer_id: str,
+    ) -> Reply:
+        """Queue the job after `producer_id` of a scheduler; answers its id, or nothing when there is none to come."""
+        k = self.keys
+        keys = [k.repeat, k.delayed, k.wait, k.paused, k.meta, k.prioritized, k.marker, k.id, k.events, k.pc,
+                k.job(producer_id), k.active]  # fmt: skip
+        return await self._package("updateJobScheduler", keys, [
+            next_ms, scheduler_id, data_json, pack(shortened(job_options)), now_ms(), k.base, producer_id,
+        ])  # fmt: skip
+
+    async def remove_scheduler(self, scheduler_id: str) -> bool:
+        """Remove a scheduler and its waiting job; False when there is none."""
+        keys = [self.keys.repeat, self.keys.delayed, self.keys.events]
+        return _int(await self._package("removeJobScheduler", keys, [scheduler_id, self.keys.base])) == 0
+
+    async def _package(self, name: str, keys: list[str], arguments: list[Argument]) -> Reply:
+        return await self._runner.run(package_script(name), keys, arguments)
+
+
+def extend_arguments(keys: QueueKeys, held: list[tuple[str, str]], lock_ms: int) -> list[Argument]:
+    """The arguments of `extendLocks` for (job id, token) pairs."""
+    ids, tokens = [job_id for job_id, _ in held], [token for _, token in held]
+    return [keys.base, pack(tokens), pack(ids), lock_ms]
+
+
+def shortened(options: dict[str, object]) -> dict[str, object]:
+    """Job options with the names BullMQ stores them under."""
+    return {SHORT_OPTIONS.get(name, name): value for name, value in options.items()}
+
+
+def _standard_add_keys(k: QueueKeys) -> list[str]:
+    return [k.wait, k.paused, k.meta, k.id, k.completed, k.delayed, k.active, k.events, k.marker]
+
+
+def _adding_script(job: NewJob) -> str:
+    if job.delay_ms:
+        return "addDelayedJob"
+    return "addPrioritizedJob" if job.priority else "addStandardJob"
+
+
+def _add_arguments(keys: QueueKeys, job: NewJob) -> list[Argument]:
+    packed = pack([keys.base, job.id, job.name, job.timestamp_ms, None, None, None, None, None])
+    return [packed, job.data_json, pack(shortened(job.options))]
+
+
+def _burial_arguments(grave: QueueKeys, burial: Burial) -> list[Argument]:
+    letter = NewJob(burial.job_id, "failed-job", burial.data_json, {"attempts": 1}, now_ms())
+    return _add_arguments(grave, letter)
+
+
+def _finish_options(rules: FetchRules, token: str, keep: Keep, attempts: int) -> dict[str, object]:
+    kept = {"count": -1 if keep.count is None else keep.count}
+    if keep.age_seconds is not None:
+        kept["age"] = keep.age_seconds
+    return {
+        **rules.options(token),
+        "keepJobs": kept,
+        "attempts": attempts,
+        "maxMetricsSize": METRICS_POINTS,
+        "fpof": False,
+        "cpof": False,
+        "idof": False,
+        "rdof": False,
+    }
+
+
+def _settled(reply: Reply, token: str, fetch_next: bool) -> Settled:
+    if isinstance(reply, list):
+        return Settled(0, _fetched(reply, token))
+    code = _int(reply)
+    return Settled(code, Fetched() if fetch_next and code == 0 else None)
+
+
+def _fetched(reply: Reply, token: str) -> Fetched:
+    """Read [job or 0, id or 0, ms until the limiter opens, time of the next delayed job]."""
+    parts = _list(reply)
+    if isinstance(parts[0], list):
+        return Fetched(RawJob(as_text(parts[1]), token, _fields(parts[0])))
+    return Fetched(None, max(_int(parts[2]), 0), max(_int(parts[3]), 0))
+
+
+def _fields(flat: Reply) -> dict[bytes, bytes]:
+    items = iter(_list(flat))
+    return {bytes(name): bytes(value) for name, value in zip(items, items, strict=True)}  # type: ignore[arg-type]
+
+
+def _list(reply: Reply) -> list[Reply]:
+    return reply if isinstance(reply, list) else []
+
+
+def _int(reply: Reply) -> int:
+    return int(reply) if isinstance(reply, int | float | bytes) else 0
+
+
+def as_text(reply: Reply) -> str:
+    """Bytes as text; what is not UTF-8 (someone else's id) survives a round trip."""
+    return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else str(reply)
