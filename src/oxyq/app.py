@@ -1,0 +1,164 @@
+"""Builds everything from settings; the only file that picks concrete parts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import redis.asyncio
+
+from oxyq.campaigns.progress import CampaignProgress
+from oxyq.dead_letters import DeadLetters
+from oxyq.embedded import EmbeddedServer
+from oxyq.engine.address import Address
+from oxyq.engine.events import EngineEvent, JobFailed
+from oxyq.engine.hub import Hub
+from oxyq.engine.queue import Queue
+from oxyq.engine.scripts import now_ms
+from oxyq.errors import ConfigurationError
+from oxyq.gateways.base import Gateway
+from oxyq.gateways.simulator import SimulatorGateway
+from oxyq.jobs import AnyPayload, Automation, CampaignRequest, CampaignSend, InboundMessage
+from oxyq.maintenance.periodic import Periodic
+from oxyq.maintenance.sweep import Sweep
+from oxyq.organizations import OrganizationStore
+from oxyq.producer import Producer
+from oxyq.queues import DEAD_LETTER
+from oxyq.redis_connection import configured_address, redis_client
+from oxyq.replies.owner import status_text
+from oxyq.settings import Settings
+from oxyq.telemetry.events import Telemetry
+from oxyq.workers.automation import AutomationHandler
+from oxyq.workers.campaign import CampaignPlanner, CampaignReport, CampaignSender
+from oxyq.workers.message import MessageHandler
+from oxyq.workers.pool import WorkerPool
+from oxyq.workers.runner import Handle, Runner
+
+
+@dataclass(slots=True)
+class App:
+    """The parts of one process, ready to use; `open_app` makes and closes them."""
+
+    settings: Settings
+    address: Address
+    hub: Hub
+    redis: redis.asyncio.Redis
+    telemetry: Telemetry
+    organizations: OrganizationStore
+    producer: Producer
+    progress: CampaignProgress
+    dead_letters: DeadLetters
+    queues: dict[str, Queue]
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def queue_counts(self) -> dict[str, dict[str, int]]:
+        """Every queue's jobs by state; `completed` counts up for ever, `failed` is what sits in failed now."""
+        names = [name for name in self.queues if name != DEAD_LETTER]
+        counts = await asyncio.gather(*(self.queues[name].counts() for name in names))
+        ever = await asyncio.gather(*(self.queues[name].finished_ever() for name in names))
+        paused = await asyncio.gather(*(self.queues[name].is_paused() for name in names))
+        return {
+            name: {**now, "completed": finished[0], "completed_kept": now["completed"], "paused": int(is_paused)}
+            for name, now, finished, is_paused in zip(names, counts, ever, paused, strict=True)
+        }
+
+    def workers(self, queues: Collection[str] = ()) -> "Workers":
+        """Workers for these queues (all of them by default), not started yet."""
+        return Workers(self, queues or tuple(self.settings.policies))
+
+
+class Workers:
+    """The working part of a process: a pool of workers, the chores beside them, and the gateway they send through."""
+
+    def __init__(self, app: App, queues: Collection[str]) -> None:
+        if unknown := set(queues) - set(app.settings.policies):
+            raise ConfigurationError(
+                f"there is no queue {', '.join(sorted(unknown))}; known are {', '.join(app.settings.policies)}"
+            )
+        self._app = app
+        self._gateway = _gateway(app.settings)
+        self._report = CampaignReport(app.progress, app.producer, app.organizations, app.telemetry)
+        runner = Runner(app.organizations, self._handlers(), self._report.task_ended, app.telemetry, now_ms)
+        policies = [policy for name, policy in app.settings.policies.items() if name in queues]
+        self.pool = WorkerPool(app.hub, policies, app.settings, runner.run_job, self._heard)
+        sweep = Sweep(app.hub, tuple(app.settings.policies))
+        self._chores = [Periodic("sweep", sweep.run_once, app.settings.sweep_seconds, app.telemetry)]
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self.pool.start()
+        for chore in self._chores:
+            chore.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """End the chores, drain the workers, close the gateway; calling it again is harmless."""
+        await asyncio.gather(*(chore.stop() for chore in self._chores))
+        await self.pool.stop(grace_seconds)
+        if self._background:
+            await asyncio.wait(self._background, timeout=grace_seconds)
+        await self._gateway.close()
+
+    def _handlers(self) -> dict[type[AnyPayload], Handle]:
+        app, gateway = self._app, self._gateway
+
+        async def status() -> str:
+            return status_text(await app.queue_counts())
+
+        return {
+            InboundMessage: MessageHandler(gateway, status),
+            Automation: AutomationHandler(gateway, now_ms),
+            CampaignRequest: CampaignPlanner(app.producer, self._report, app.telemetry),
+            CampaignSend: CampaignSender(gateway),
+        }
+
+    def _heard(self, event: EngineEvent) -> None:
+        self._app.telemetry.emit(event)
+        if isinstance(event, JobFailed) and event.retry_in_ms is None:
+            # Also told by the runner, except when the handler had no say: a timeout, or a worker that died.
+            task = asyncio.get_running_loop().create_task(self._report.job_died(event.job))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[App]:
+    """Everything a process needs, with the embedded server if no other is configured; closes all in the end."""
+    address = configured_address(settings)
+    if address is not None:
+        async with _app(settings, address, telemetry or Telemetry()) as app:
+            yield app
+        return
+    async with (
+        EmbeddedServer(settings.data_dir) as server,
+        _app(settings, server.address, telemetry or Telemetry()) as app,
+    ):
+        yield app
+
+
+@asynccontextmanager
+async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> AsyncIterator[App]:
+    prefix = settings.redis_prefix
+    hub, client = Hub(address, prefix=prefix), redis_client(address)
+    try:
+        yield App(
+            settings=settings,
+            address=address,
+            hub=hub,
+            redis=client,
+            telemetry=telemetry,
+            organizations=OrganizationStore(client, prefix=prefix),
+            producer=Producer(hub, settings.policies),
+            progress=CampaignProgress(client, prefix=prefix),
+            dead_letters=DeadLetters(hub),
+            queues={name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)},
+        )
+    finally:
+        await hub.close()
+        await client.aclose()
+
+
+def _gateway(settings: Settings) -> Gateway:
+    match settings.gateway:
+        case "simulator":
+            return SimulatorGateway(settings.simulator_log_path)

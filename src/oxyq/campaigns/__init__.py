@@ -1,0 +1,1 @@
+"""Campaigns: who gets what, exactly one job each."""

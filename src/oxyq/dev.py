@@ -1,0 +1,164 @@
+"""`oxyq dev`: server, API, workers and a demo shop that talks to itself, in one process with a live view."""
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from oxyq.app import App, open_app
+from oxyq.errors import OxyqError
+from oxyq.gateways.simulator import Received, customer_message, read_log
+from oxyq.organizations import Organization, demo_organization
+from oxyq.server import http_server, running_workers, stop_on_signal
+from oxyq.settings import Settings
+from oxyq.story import Step, Story
+from oxyq.telemetry.events import Telemetry
+from oxyq.telemetry.logs import log_event, set_up_logs
+
+#: Seconds between two customers of the demo shop.
+CUSTOMER_SECONDS = (2.0, 5.0)
+#: A look at the queues for the live view.
+REFRESH_SECONDS = 0.5
+SHOWN_MESSAGES = 10
+
+_SMALL_TALK = ("vocês têm ração para hamster?", "obrigada!", "posso ir agora?", "aceita cartão?")
+
+
+def run(settings: Settings, *, exit_when_done: bool, as_json: bool) -> int:
+    """Run the demo until Ctrl-C, or its scripted story once; returns the exit code."""
+    return uvloop.run(_story(settings, as_json) if exit_when_done else _dev(settings))
+
+
+# --- the scripted story ---------------------------------------------------------------------------------------
+
+
+async def _story(settings: Settings, as_json: bool) -> int:
+    set_up_logs("error" if as_json else "warning", settings.log_format)
+    with tempfile.TemporaryDirectory(prefix="oxyq-story-") as folder:
+        # A folder of its own: the numbers must not depend on what ran here before.
+        settings = settings.model_copy(update={"data_dir": Path(folder)})
+        telemetry = Telemetry()
+        telemetry.listen(log_event)
+        async with open_app(settings, telemetry) as app, running_workers(app):
+            steps = await Story(app).tell()
+    _print_steps(steps, as_json)
+    return 0 if all(step.is_right for step in steps) else 1
+
+
+def _print_steps(steps: list[Step], as_json: bool) -> None:
+    if as_json:
+        ok = all(step.is_right for step in steps)
+        print(json.dumps({"ok": ok, "steps": [step.to_json() for step in steps]}, ensure_ascii=False))
+        return
+    table = Table("step", "expected", "got", "")
+    for step in steps:
+        table.add_row(step.name, str(step.expected), str(step.got), "✓" if step.is_right else "✗")
+    Console().print(table)
+
+
+# --- the demo shop --------------------------------------------------------------------------------------------
+
+
+async def _dev(settings: Settings) -> int:
+    console = Console()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(stop_on_signal())
+        log = stack.enter_context((settings.data_dir / "oxyq.log").open("a", encoding="utf-8"))
+        set_up_logs(settings.log_level, "text" if console.is_terminal else "json", log if console.is_terminal else None)
+        telemetry = Telemetry()
+        telemetry.listen(log_event)
+        app = await stack.enter_async_context(open_app(settings, telemetry))
+        await _open_shop(app)
+        await stack.enter_async_context(running_workers(app))
+        url = await stack.enter_async_context(http_server(app))
+        print(_welcome(url, settings), flush=True)
+        demo = asyncio.ensure_future(_talk(app))
+        view = asyncio.ensure_future(_show(app, console, url)) if console.is_terminal else None
+        await stop.wait()
+        print("Stopping: finishing the jobs in hand …", file=sys.stderr, flush=True)
+        for task in (demo, view):
+            if task is not None:
+                task.cancel()
+    return 0
+
+
+def _welcome(url: str, settings: Settings) -> str:
+    return "\n".join(
+        (
+            f"Oxyq is up: {url}",
+            f"  queues   curl {url}/health/queues",
+            f"  API      {url}/docs   (a token: .venv/bin/oxyq token issue --role owner --sub me)",
+            f"  sent     {settings.simulator_log_path}   (what the simulated WhatsApp received)",
+            "  Ctrl-C stops everything; the data stays.",
+        )
+    )
+
+
+async def _open_shop(app: App) -> Organization:
+    shop = demo_organization()
+    if await app.organizations.get(shop.id) is None:
+        await app.organizations.save(shop)
+    return shop
+
+
+async def _talk(app: App) -> None:
+    """Customers who write, a reminder now and then, and a small campaign at the start."""
+    shop = await _open_shop(app)
+    await app.producer.add_campaign_job(
+        campaign_id=f"demo-{int(time.time())}", organization_id=shop.id, template="Olá {{name}}, banho com 20% hoje!",
+        variables={"name": "Cliente"}, recipients=[f"55119444400{number:02}" for number in range(12)],
+    )  # fmt: skip
+    questions = [question for entry in shop.faq for question in entry.questions]
+    while True:
+        number = f"55119{random.randint(10_000_000, 99_990_000)}"  # noqa: S311 - made-up customers
+        text = random.choice([*questions, *_SMALL_TALK])  # noqa: S311
+        try:
+            await app.producer.add_message_job(customer_message(shop.id, shop.instances[0], number, text, _now_ms()))
+            if random.random() < 0.2:  # noqa: S311
+                await app.producer.add_automation_job(
+                    automation_id=f"reminder-{_now_ms()}", organization_id=shop.id, type="reminder",
+                    recipient_number=number, content="Lembrete: seu pet tem banho amanhã às 10h", delay_ms=5_000,
+                )  # fmt: skip
+        except OxyqError as error:
+            print(f"the demo customer could not write: {error}", file=sys.stderr)
+        await asyncio.sleep(random.uniform(*CUSTOMER_SECONDS))  # noqa: S311
+
+
+async def _show(app: App, console: Console, url: str) -> None:
+    """Draw the queues and the latest messages until cancelled."""
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            try:
+                counts = await app.queue_counts()
+                messages = read_log(app.settings.simulator_log_path, last_bytes=16_384)[-SHOWN_MESSAGES:]
+                live.update(_picture(counts, messages, await app.dead_letters.count(), url), refresh=True)
+            except OxyqError as error:
+                live.update(Text(str(error), style="red"), refresh=True)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+
+def _picture(counts: dict[str, dict[str, int]], messages: list[Received], dead_letters: int, url: str) -> Group:
+    queues = Table("queue", "waiting", "active", "delayed", "completed", "failed", title=f"Oxyq — {url}")
+    for name, states in counts.items():
+        queues.add_row(name, *(str(states[state]) for state in ("waiting", "active", "delayed", "completed", "failed")))
+    queues.add_row("dead-letter", str(dead_letters), "", "", "", "")
+    sent = Table("at", "to", "text", title="WhatsApp received")
+    for message in messages:
+        clock = time.strftime("%H:%M:%S", time.localtime(message.at_ms / 1000))
+        sent.add_row(clock, Text(message.to), Text(message.text[:70].replace("\n", " ")))
+    return Group(queues, sent)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,1 @@
+"""The ways out to WhatsApp, all behind one small contract."""

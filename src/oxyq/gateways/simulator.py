@@ -1,0 +1,177 @@
+"""A WhatsApp that is only a file: it writes down what it received, and fails where a number asks for it.
+
+The last four digits of the recipient decide, in all processes that share the log:
+
+====  ==============================================================================
+9901  never gets through: NotSent, every time
+9902  not on WhatsApp: NeverWill
+9903  received, but the reply is lost: it is in the log, and the sender sees MaybeSent
+9904  slow: takes `slow_seconds` (2 s), then all is well
+9905  fails on the first attempt of each key (NotSent), then all is well
+9906  asks to slow down once for each key (SlowDown, 1 s), then all is well
+====  ==============================================================================
+"""
+
+import asyncio
+import json
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from oxyq.errors import InvalidPayload
+from oxyq.gateways.base import Capability, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, SlowDown
+from oxyq.jobs import InboundMessage, normalize_number, parse_new, wire
+from oxyq.outcomes import JsonValue
+
+NEVER_GETS_THROUGH: Final = "9901"
+NOT_ON_WHATSAPP: Final = "9902"
+LOSES_THE_REPLY: Final = "9903"
+SLOW: Final = "9904"
+FAILS_FIRST: Final = "9905"
+ASKS_TO_SLOW_DOWN: Final = "9906"
+
+SLOW_DOWN_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message as "WhatsApp" received it; `at_ms` in ms since 1970."""
+
+    at_ms: int
+    key: str
+    organization_id: str
+    instance_id: str | None
+    to: str
+    text: str
+    provider_id: str
+
+
+class SimulatorGateway:
+    """A gateway that appends each message to `log_path`; several processes may share the file.
+
+    `latency_seconds` is how long each send takes before the message is received.
+    """
+
+    name: Final = "simulator"
+    capabilities: Final[frozenset[Capability]] = frozenset({"text"})
+
+    def __init__(self, log_path: Path, *, latency_seconds: float = 0.0, slow_seconds: float = 2.0) -> None:
+        self._log_path = log_path
+        self._latency_seconds = latency_seconds
+        self._slow_seconds = slow_seconds
+        self._log: int | None = None
+
+    async def send(self, message: OutboundText) -> Receipt:
+        """Write one text to the log, or fail as the recipient's last digits ask for."""
+        ending = _checked_number(message.recipient)[-4:]
+        await asyncio.sleep(self._slow_seconds if ending == SLOW else self._latency_seconds)
+        self._refuse(ending, message.key)
+        receipt = self._receive(message)
+        if ending == LOSES_THE_REPLY:
+            raise MaybeSent(f"{message.key}: the reply was lost after the message went out")
+        return receipt
+
+    async def close(self) -> None:
+        """Close the log; the next send would open it again."""
+        log, self._log = self._log, None
+        if log is not None:
+            os.close(log)
+
+    def _refuse(self, ending: str, key: str) -> None:
+        if ending == NEVER_GETS_THROUGH:
+            raise NotSent(f"{key}: the connection was refused")
+        if ending == NOT_ON_WHATSAPP:
+            raise NeverWill(f"{key}: the number is not on WhatsApp")
+        if ending == FAILS_FIRST and self._is_first_time(key):
+            raise NotSent(f"{key}: the connection was refused, this once")
+        if ending == ASKS_TO_SLOW_DOWN and self._is_first_time(key):
+            raise SlowDown(f"{key}: too many messages", retry_after_seconds=SLOW_DOWN_SECONDS)
+
+    def _is_first_time(self, key: str) -> bool:
+        # A file that can be created only once is a memory that all processes share.
+        seen = self._log_path.with_name(f"{self._log_path.name}.seen")
+        seen.mkdir(parents=True, exist_ok=True)
+        try:
+            (seen / blake2b(key.encode(), digest_size=16).hexdigest()).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def _receive(self, message: OutboundText) -> Receipt:
+        provider_id = f"sim-{uuid.uuid4().hex}"
+        record = {
+            "at": time.time_ns() // 1_000_000,
+            "key": message.key,
+            "organizationId": message.organization_id,
+            "instanceId": message.instance_id,
+            "to": message.recipient,
+            "text": message.text,
+            "providerId": provider_id,
+        }
+        # One write to a file opened for appending: lines of several processes never mix.
+        line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        if os.write(self._opened_log(), line) != len(line):
+            raise MaybeSent(f"{message.key}: the log took only a part of it; is the disk full?")
+        return Receipt(provider_id)
+
+    def _opened_log(self) -> int:
+        if self._log is None:
+            self._log_path.parent.mkdir(parents=True, exist_ok=True)
+            # For the owner alone: it holds what people wrote.
+            self._log = os.open(self._log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return self._log
+
+
+def _checked_number(recipient: str) -> str:
+    try:
+        return normalize_number(recipient)
+    except InvalidPayload as error:
+        raise NeverWill(f"the number {error.problem}") from error
+
+
+def read_log(log_path: Path, *, last_bytes: int | None = None) -> list[Received]:
+    """Everything received so far, or what the last bytes of the log hold, oldest first; empty if nothing was."""
+    if not log_path.exists():
+        return []
+    with log_path.open("rb") as log:
+        if last_bytes is not None and log.seek(0, os.SEEK_END) > last_bytes:
+            log.seek(-last_bytes, os.SEEK_END)
+            log.readline()  # the rest of a line that began before
+        else:
+            log.seek(0)
+        lines = log.readlines()
+    # A line without its end is being written at this moment.
+    return [_received(json.loads(line)) for line in lines if line.endswith(b"\n")]
+
+
+def _received(record: dict[str, str]) -> Received:
+    return Received(
+        at_ms=int(record["at"]),
+        key=record["key"],
+        organization_id=record["organizationId"],
+        instance_id=record["instanceId"],
+        to=record["to"],
+        text=record["text"],
+        provider_id=record["providerId"],
+    )
+
+
+def customer_message(
+    organization_id: str, instance_id: str, number: str, text: str, now_ms: int
+) -> dict[str, JsonValue]:
+    """The payload of a customer who writes now (ms since 1970), with a messageId that was never used."""
+    return wire(
+        parse_new(
+            InboundMessage,
+            organization_id=organization_id,
+            instance_id=instance_id,
+            sender=number,
+            content=text,
+            message_id=f"sim_{uuid.uuid4().hex}",
+            timestamp=now_ms,
+        )
+    )

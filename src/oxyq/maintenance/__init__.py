@@ -1,0 +1,1 @@
+"""Chores: what keeps the queues healthy, one per file."""

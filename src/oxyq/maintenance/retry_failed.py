@@ -1,0 +1,33 @@
+"""Running all failed jobs of a queue again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from oxyq.dead_letters import DeadLetters
+from oxyq.engine.attempt import dead_letter_id
+from oxyq.engine.hub import Hub
+from oxyq.engine.queue import Queue
+from oxyq.errors import NotFound
+
+PAGE = 100
+
+
+async def retry_failed(hub: Hub, name: str, *, by: str = "retry-failed") -> AsyncIterator[int]:
+    """Put every failed job of a queue back to work with all its attempts, yielding how many so far.
+
+    Where a job has a dead letter, the letter is replayed: it would otherwise lie there for a job that runs again.
+    """
+    queue, letters = Queue(name, hub=hub), DeadLetters(hub)
+
+    async def retry(job_id: str) -> bool:
+        try:
+            letter = await letters.get(dead_letter_id(name, job_id))
+        except NotFound:
+            return await queue.retry(job_id)
+        return await letters.replay(letter, by=by) if letter.is_readable else await queue.retry(job_id)
+
+    retried = 0
+    ids = await queue.all_ids("failed")
+    for start in range(0, len(ids), PAGE):
+        retried += sum(await asyncio.gather(*(retry(job_id) for job_id in ids[start : start + PAGE])))
+        yield retried

@@ -1,0 +1,181 @@
+"""Tenants: their numbers, owners, time zone and answers, kept in Redis and validated by one model."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, available_timezones
+
+import redis.asyncio
+from pydantic import AfterValidator, BaseModel, Field
+
+from oxyq import redis_keys
+from oxyq.errors import InvalidPayload, QueueUnavailable
+from oxyq.jobs import (
+    WIRE_CONFIG,
+    InstanceId,
+    Number,
+    OrganizationId,
+    Text,
+    contact_key,
+    normalize_number,
+    parse_stored,
+    wire,
+)
+
+DEFAULT_HAND_OFF: Final = "Recebemos sua mensagem! Em instantes uma pessoa da nossa equipe vai responder por aqui."
+
+
+def _checked_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such zone, a path, or a folder of zone files
+        near = difflib.get_close_matches(name, available_timezones(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "use a name such as America/Sao_Paulo"
+        raise ValueError(f"is no time zone; {hint}") from None
+    return name
+
+
+class FaqEntry(BaseModel):
+    """Ways to ask one thing, and what to answer."""
+
+    model_config = WIRE_CONFIG
+
+    questions: list[Text] = Field(min_length=1, max_length=50, description="a list of ways to ask it")
+    answer: Text = Field(description="what to answer")
+
+
+class Organization(BaseModel):
+    """One tenant."""
+
+    model_config = WIRE_CONFIG
+
+    id: OrganizationId
+    name: Text = Field(description="the name people know it by")
+    time_zone: Annotated[str, AfterValidator(_checked_time_zone)] = "America/Sao_Paulo"
+    owners: list[Number] = Field(default_factory=list, max_length=100)
+    instances: list[InstanceId] = Field(default_factory=list, max_length=1000)
+    faq: list[FaqEntry] = Field(default_factory=list, max_length=1000)
+    hand_off: Text = DEFAULT_HAND_OFF
+
+    def is_owner(self, number: str) -> bool:
+        """Whether this number is one of the owners, with or without the Brazilian ninth digit."""
+        try:
+            written = contact_key(normalize_number(number))
+        except InvalidPayload:
+            return False
+        return any(contact_key(owner) == written for owner in self.owners)
+
+
+class OrganizationStore:
+    """The organizations in Redis; the client stays the caller's to close."""
+
+    def __init__(self, client: redis.asyncio.Redis, *, prefix: str = "bull") -> None:
+        self._client = client
+        self._prefix = prefix
+
+    async def get(self, organization_id: str) -> Organization | None:
+        """The organization, or None; InvalidPayload if it is broken, QueueUnavailable without Redis."""
+        with _as_unavailable():
+            stored = await self._client.get(redis_keys.organization(organization_id, prefix=self._prefix))
+        return None if stored is None else _decoded(organization_id, stored)
+
+    async def save(self, organization: Organization) -> None:
+        """Store it, in place of what was there; QueueUnavailable without Redis."""
+        key = redis_keys.organization(organization.id, prefix=self._prefix)
+        stored = json.dumps(wire(organization), ensure_ascii=False)
+        with _as_unavailable():
+            async with self._client.pipeline(transaction=True) as both:
+                both.set(key, stored)
+                both.sadd(redis_keys.organizations_index(prefix=self._prefix), organization.id)
+                await both.execute()
+
+    async def list(self) -> list[Organization]:
+        """All organizations, by id; raises as `get` does."""
+        with _as_unavailable():
+            members = await self._client.smembers(redis_keys.organizations_index(prefix=self._prefix))
+            ids = sorted(str(member, "utf-8") if isinstance(member, bytes) else member for member in members)
+            keys = [redis_keys.organization(organization_id, prefix=self._prefix) for organization_id in ids]
+            stored = await self._client.mget(keys) if keys else []
+        return [_decoded(found, text) for found, text in zip(ids, stored, strict=True) if text is not None]
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis did not answer for the organizations: {type(error).__name__}") from error
+
+
+def _decoded(organization_id: str, stored: str | bytes) -> Organization:
+    try:
+        return parse_stored(Organization, json.loads(stored))
+    except InvalidPayload as error:
+        (field, problem), *more = error.problems
+        raise InvalidPayload(f"organization {organization_id}, {field}", problem, more) from None
+    except ValueError:
+        raise InvalidPayload(f"organization {organization_id}", "is no JSON in Redis; set it again") from None
+
+
+def demo_organization() -> Organization:
+    """A small pet shop that answers in Portuguese, for `oxyq dev` and the tests."""
+    return Organization(
+        id="org_demo",
+        name="Pet Shop Amigo Fiel",
+        owners=["5511988880000"],
+        instances=["wa_demo"],
+        faq=[FaqEntry(questions=list(questions), answer=answer) for questions, answer in _DEMO_FAQ],
+        hand_off="Não sei responder isso com certeza, mas já chamei alguém da nossa equipe. Um instante! 🐾",
+    )
+
+
+_DEMO_FAQ: Final = (
+    (
+        (
+            "qual o horário de funcionamento",
+            "que horas vocês abrem",
+            "até que horas fica aberto",
+            "abre no sábado",
+            "funciona domingo",
+        ),
+        "Abrimos de segunda a sábado, das 8h às 19h. Aos domingos e feriados estamos fechados.",
+    ),
+    (
+        ("quero agendar um banho", "marcar banho e tosa", "tem horário para banho amanhã", "agendamento"),
+        "Vamos agendar! Diga o dia, o período (manhã ou tarde) e o porte do seu pet.",
+    ),
+    (
+        ("quanto custa o banho", "qual o preço do banho e tosa", "tabela de preços", "qual o valor da tosa"),
+        "Banho: pequeno R$ 50, médio R$ 65, grande R$ 85. A tosa custa a partir de R$ 40.",
+    ),
+    (
+        ("qual o endereço", "onde fica a loja", "como chego aí", "manda a localização"),
+        "Estamos na Rua das Acácias, 120, Vila Mariana, São Paulo. Há vagas na porta.",
+    ),
+    (
+        ("quero cancelar meu horário", "desmarcar o banho", "remarcar horário"),
+        "Sem problema! Diga o nome do pet e o dia marcado, e cancelamos ou remarcamos para você.",
+    ),
+    (
+        ("aceita pix", "formas de pagamento", "parcela no cartão", "aceita cartão de crédito"),
+        "Aceitamos Pix, dinheiro e cartão, em até 3 vezes sem juros.",
+    ),
+    (
+        ("vocês buscam o pet em casa", "tem leva e traz", "táxi dog"),
+        "Temos leva e traz por R$ 20 em até 5 km. É só pedir ao agendar.",
+    ),
+    (
+        ("quais vacinas preciso levar", "precisa de carteira de vacinação", "tem que estar vacinado"),
+        "Traga a carteira com V10 (ou V5 para gatos) e antirrábica em dia.",
+    ),
+    (
+        ("vocês têm veterinário", "atende consulta veterinária", "tem plantão de emergência"),
+        "A Dra. Paula atende de segunda a sexta, das 9h às 17h. Emergências: Hospital Pata Viva, 24 horas.",
+    ),
+    (
+        ("tem hotel para cachorro", "hospedagem para viagem", "posso deixar meu cachorro no fim de semana"),
+        "Temos hotelzinho com pernoite por R$ 90. Peça a reserva com 3 dias de antecedência.",
+    ),
+)

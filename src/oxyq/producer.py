@@ -1,0 +1,110 @@
+"""The one door into a queue: facts come in, jobs with deterministic ids go out, the same fact never twice."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from oxyq.engine.backoff import Backoff
+from oxyq.engine.hub import Hub
+from oxyq.engine.queue import Entry, JobOptions, Queue
+from oxyq.engine.settlement import Keep
+from oxyq.errors import InvalidPayload
+from oxyq.jobs import (
+    Automation,
+    CampaignRequest,
+    CampaignSend,
+    InboundMessage,
+    NewDeadLetter,
+    Payload,
+    parse_new,
+    wire,
+)
+from oxyq.queues import DEAD_LETTER, REMEMBER_SECONDS, QueuePolicy
+
+#: The names jobs carry in the queues; workers go by the payload, so any other name works too.
+MESSAGE_JOB, AUTOMATION_JOB, CAMPAIGN_JOB, SEND_JOB, DEAD_LETTER_JOB = (
+    "message", "automation", "campaign", "campaign-send", "failed-job",
+)  # fmt: skip
+
+
+class Producer:
+    """Adds jobs under the queues' policies. Every method takes the model, a mapping, or keywords.
+
+    Each returns the job's id, also when the same fact was added before: adding twice is one job, even after the
+    first has finished (8 days). Raises InvalidPayload, IdConflict (same id, other data), QueueUnavailable.
+    """
+
+    def __init__(self, hub: Hub, policies: Mapping[str, QueuePolicy]) -> None:
+        self._policies = policies
+        self._queues = {name: Queue(name, hub=hub) for name in (*policies, DEAD_LETTER)}
+
+    async def add_message_job(
+        self, value: Mapping[str, object] | InboundMessage | None = None, **fields: object
+    ) -> str:
+        """Someone wrote to one of our numbers: answer them."""
+        message = parse_new(InboundMessage, value, **fields)
+        return await self._add("message", MESSAGE_JOB, message, delay_ms=0)
+
+    async def add_automation_job(
+        self,
+        value: Mapping[str, object] | Automation | None = None,
+        *,
+        delay_ms: int | None = None,
+        **fields: object,
+    ) -> str:
+        """Send a reminder or follow-up in `delay_ms`, or else at its `scheduledFor`, or else now."""
+        automation = parse_new(Automation, value, **fields)
+        if delay_ms is None:
+            delay_ms = max((automation.scheduled_for or 0) - _now_ms(), 0)
+        return await self._add("automation", AUTOMATION_JOB, automation, delay_ms=delay_ms)
+
+    async def add_campaign_job(
+        self, value: Mapping[str, object] | CampaignRequest | None = None, **fields: object
+    ) -> str:
+        """Send one template to many: planned by a worker into one job per recipient."""
+        campaign = parse_new(CampaignRequest, value, **fields)
+        return await self._add("campaign", CAMPAIGN_JOB, campaign, delay_ms=0)
+
+    async def add_sends(self, sends: Sequence[CampaignSend]) -> int:
+        """Add the send jobs of a campaign; returns how many were new, so that planning again adds nothing twice."""
+        options = job_options(self._policies["campaign"])
+        entries = [(Entry(SEND_JOB, wire(send), send.job_id(), options), send.fingerprint()) for send in sends]
+        added, conflicts = await self._queues["campaign"].add_many_once(entries, remember_seconds=REMEMBER_SECONDS)
+        if conflicts:
+            raise InvalidPayload(
+                "campaignId",
+                f"was used before for {len(conflicts)} of these recipients with another text; use a new one",
+            )
+        return added
+
+    async def send_to_dlq(self, value: Mapping[str, object] | NewDeadLetter | None = None, **fields: object) -> str:
+        """Put a dead letter for a job by hand; one per original job, a second call changes nothing."""
+        letter = parse_new(NewDeadLetter, value, **fields)
+        body = {
+            "kind": "by-hand", "attempts": [], "attemptsMade": 0, "replays": [], "opts": {},
+            "failedAt": _now_ms(), **wire(letter),
+        }  # fmt: skip
+        return await self._queues[DEAD_LETTER].add(DEAD_LETTER_JOB, body, job_id=letter.job_id())
+
+    async def _add(self, queue: str, name: str, payload: Payload, *, delay_ms: int) -> str:
+        job_id = payload.job_id()
+        await self._queues[queue].add_once(
+            name, wire(payload), job_id=job_id, options=job_options(self._policies[queue], delay_ms),
+            fingerprint=payload.fingerprint(), remember_seconds=REMEMBER_SECONDS + delay_ms // 1000,
+        )  # fmt: skip
+        return job_id
+
+
+def job_options(policy: QueuePolicy, delay_ms: int = 0) -> JobOptions:
+    """A queue's policy as the options its jobs carry, so that Node workers keep to it too."""
+    return JobOptions(
+        delay_ms=delay_ms,
+        priority=policy.priority,
+        attempts=policy.attempts,
+        backoff=Backoff("exponential", round(policy.backoff_seconds * 1000), policy.backoff_jitter),
+        keep_completed=Keep(policy.keep_completed_count, policy.keep_completed_seconds),
+        keep_failed=Keep(policy.keep_failed_count, policy.keep_failed_seconds),
+    )
+
+
+def _now_ms() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)

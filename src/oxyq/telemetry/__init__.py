@@ -1,0 +1,1 @@
+"""What happens, said once: work emits events, logs and metrics listen."""

@@ -1,0 +1,90 @@
+"""One log line per event, as text for people or JSON for machines: ids, never a message's text, numbers masked."""
+
+import logging
+import re
+import sys
+from typing import Literal, TextIO
+
+import structlog
+
+from oxyq.engine import events as engine
+from oxyq.telemetry import events as ours
+from oxyq.telemetry.events import Event
+
+_LONG_DIGITS = re.compile(r"(?<![0-9a-fA-F_-])\+?(\d{2})\d{4,}(\d{4})(?![0-9a-fA-F_-])")
+
+
+def set_up_logs(level: str, style: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
+    """Configure where log lines go (standard error by default) and how they look; `auto` is text on a terminal."""
+    stream = stream or sys.stderr
+    as_json = style == "json" or (style == "auto" and not stream.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def masked(text: str) -> str:
+    """The text with phone numbers reduced to their first two and last four digits."""
+    return _LONG_DIGITS.sub(r"\1…\2", text)
+
+
+def log_event(event: Event) -> None:
+    """Write one line for an event."""
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    match event:
+        case engine.JobCompleted(job, seconds, warning):
+            if warning:
+                log.warning("job.result_dropped", queue=job.queue, job=job.id, why=masked(warning))
+            log.debug("job.completed", queue=job.queue, job=job.id, ms=round(seconds * 1000))
+        case engine.JobFailed(job, reason, None):
+            log.error("job.dead", queue=job.queue, job=job.id, attempt=job.attempt, reason=masked(reason))
+        case engine.JobFailed(job, reason, retry_in_ms):
+            log.warning(
+                "job.failed",
+                queue=job.queue,
+                job=job.id,
+                attempt=job.attempt,
+                reason=masked(reason),
+                retry_ms=retry_in_ms,
+            )
+        case engine.JobPostponed(job, delay_ms):
+            log.info("job.postponed", queue=job.queue, job=job.id, ms=delay_ms)
+        case engine.JobQuarantined(queue, job_id, reason):
+            log.error("job.quarantined", queue=queue, job=job_id, reason=masked(reason))
+        case engine.JobLost(queue, job_id, reason):
+            log.error("job.lost", queue=queue, job=job_id, reason=reason)
+        case engine.JobHandedBack(queue, job_id):
+            log.info("job.handed_back", queue=queue, job=job_id)
+        case engine.JobsRecovered(queue, job_ids):
+            log.warning("jobs.recovered", queue=queue, jobs=list(job_ids[:20]), count=len(job_ids))
+        case engine.WorkerTrouble(queue, text):
+            log.warning("worker.trouble", queue=queue, why=text)
+        case ours.JobHandled(queue, job_id, organization_id, outcome, detail):
+            log.info(
+                "job.handled",
+                queue=queue,
+                job=job_id,
+                organization=organization_id,
+                outcome=outcome,
+                detail=masked(detail),
+            )
+        case ours.CampaignPlanned(organization_id, campaign_id, planned, skipped):
+            log.info(
+                "campaign.planned", organization=organization_id, campaign=campaign_id, planned=planned, skipped=skipped
+            )
+        case ours.CampaignEnded(organization_id, campaign_id, counts):
+            log.info("campaign.ended", organization=organization_id, campaign=campaign_id, **counts)
+        case ours.ChoreDone(chore, what):
+            log.info("chore.done", chore=chore, what=what)
+        case ours.ChoreFailed(chore, error):
+            log.warning("chore.failed", chore=chore, error=error)
+        case ours.ProcessNews(text):
+            log.info("process", news=text)

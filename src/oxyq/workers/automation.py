@@ -1,0 +1,34 @@
+"""A reminder or follow-up whose time has come: send it."""
+
+from collections.abc import Callable
+
+from oxyq.gateways.base import Gateway, OutboundText
+from oxyq.jobs import Automation
+from oxyq.outcomes import Done, Later, Outcome
+from oxyq.workers.runner import Task
+
+
+class AutomationHandler:
+    """Sends automations through `gateway`."""
+
+    def __init__(self, gateway: Gateway, now_ms: Callable[[], int]) -> None:
+        self._gateway = gateway
+        self._now_ms = now_ms
+
+    async def __call__(self, task: Task) -> Outcome:
+        """Send one automation, or put it off until it is due (a producer may have added it without a delay)."""
+        automation = task.payload
+        assert isinstance(automation, Automation)  # noqa: S101 - the runner's table chose us by type
+        due = automation.scheduled_for
+        if due is not None and due > self._now_ms() and not task.job.options.get("delay"):
+            return Later(due, "not due yet")
+        receipt = await self._gateway.send(
+            OutboundText(
+                organization_id=task.organization.id,
+                instance_id=automation.instance_id,
+                recipient=automation.recipient_number,
+                text=automation.content,
+                key=f"{task.job.id}/0",
+            )
+        )
+        return Done({"status": "sent", "providerId": receipt.provider_id})

@@ -1,0 +1,98 @@
+"""The one way every job of ours is run: decode, admit, handle, settle, report."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from oxyq.engine.job import Job
+from oxyq.errors import InvalidPayload, PermanentError
+from oxyq.gateways.base import MaybeSent, SlowDown
+from oxyq.jobs import AnyPayload, decode
+from oxyq.organizations import Organization
+from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
+from oxyq.telemetry.events import JobHandled, Telemetry
+
+
+class Organizations(Protocol):
+    """Where organizations are looked up."""
+
+    async def get(self, organization_id: str) -> Organization | None:
+        """The organization, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job that was let in: what is asked, by whom, and the job it came as."""
+
+    payload: AnyPayload
+    organization: Organization
+    job: Job
+
+
+Handle: TypeAlias = Callable[[Task], Awaitable[Outcome]]
+Report: TypeAlias = Callable[[Task, Outcome], Awaitable[None]]
+
+
+class Runner:
+    """Runs jobs: `handlers` says who handles which payload, `report` hears how each ended."""
+
+    def __init__(
+        self,
+        organizations: Organizations,
+        handlers: Mapping[type[AnyPayload], Handle],
+        report: Report,
+        telemetry: Telemetry,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._organizations = organizations
+        self._handlers = handlers
+        self._report = report
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+
+    async def run_job(self, job: Job) -> Outcome:
+        """Run one job and return how it ended; a failed attempt is raised, so that the engine keeps its trace."""
+        task = None
+        try:
+            task = await self._admit(job, decode(job.queue, job.data))
+            outcome = await self._handlers[type(task.payload)](task)
+        except Exception as error:
+            outcome = self._settle(job, error)
+            if isinstance(outcome, Failed):
+                await self._tell(job, task, outcome)
+                raise
+        await self._tell(job, task, outcome)
+        return outcome
+
+    async def _admit(self, job: Job, payload: AnyPayload) -> Task:
+        organization = await self._organizations.get(payload.organization_id)
+        if organization is None:
+            raise PermanentError(
+                f"organizationId: {payload.organization_id!r} is unknown here; add it with: oxyq orgs set"
+            )
+        return Task(payload, organization, job)
+
+    def _settle(self, job: Job, error: Exception) -> Outcome:
+        """What an error means for the job; this is the only place that decides it."""
+        match error:
+            case InvalidPayload():
+                return Discard(f"invalid: {error}")
+            case SlowDown():
+                wait_ms = round((error.retry_after_seconds or 1.0) * 1000)
+                return Later(self._now_ms() + wait_ms, str(error))
+            case MaybeSent() if job.attempt > 1:
+                # Answers and reminders are sent again once when nobody knows whether they went out, never twice.
+                return Done({"status": "unconfirmed"})
+            case PermanentError():
+                return Discard(str(error))
+            case _:
+                return Failed(str(error) or type(error).__name__)
+
+    async def _tell(self, job: Job, task: Task | None, outcome: Outcome) -> None:
+        if task is not None:
+            await self._report(task, outcome)
+        value: JsonValue = outcome.value if isinstance(outcome, Done) else None
+        detail = str(value.get("route") or value.get("status") or "") if isinstance(value, dict) else ""
+        detail = detail if isinstance(outcome, Done) else outcome.reason
+        organization_id = task.organization.id if task is not None else ""
+        self._telemetry.emit(JobHandled(job.queue, job.id, organization_id, type(outcome).__name__.lower(), detail))
