@@ -1,0 +1,82 @@
+# Every target sets itself up from nothing but make and python3 (3.11 or newer, with venv).
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+NODE_READY := tests/interop/node_modules/.package-lock.json
+UV_VERSION := 0.13.9
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test test-unit interop check format bench clean lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything that the other targets need
+
+run: $(READY) ## Start it all: embedded Redis, API, workers and a demo shop, on http://localhost:3001
+	@exec $(BIN)/oxyq dev
+
+test: $(READY) node-packages ## Run the whole test suite
+	$(BIN)/pytest tests
+
+test-unit: $(READY) ## Run only the tests that need no Redis (seconds)
+	$(BIN)/pytest tests/unit
+
+interop: $(READY) node-packages ## Run only the tests against the real Node packages
+	$(BIN)/pytest tests/interop
+
+check: $(READY) ## Format, lint, types, import direction, unit tests (under a minute)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/unit
+
+format: $(READY) ## Format the code and mend what lint can mend by itself
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY) ## Measure speed (benchmarks/)
+	@if [ -d benchmarks ]; then exec $(BIN)/python -m benchmarks; \
+	else echo "There is no benchmarks/ folder in this version, so nothing was measured."; fi
+
+clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq stays
+	rm -rf .venv dist tests/interop/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPGRADE=1 take the newest versions
+	$(BIN)/pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --output-file requirements/runtime.txt
+	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	cd tests/interop && npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --no-audit --no-fund
+
+# One file for all systems and Pythons, with hashes, and without an address of where it came from.
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Oxyq needs Python 3.11 or newer, and there is no $(PYTHON) here: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Oxyq needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+			"Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+$(READY): $(BIN)/python requirements/runtime.txt requirements/dev.txt pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Without npm the interop tests are skipped on a user's machine; when CI=true that is an error.
+.PHONY: node-packages
+node-packages:
+	@if [ $(NODE_READY) -nt tests/interop/package-lock.json ]; then exit 0; \
+	elif command -v npm >/dev/null; then cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund; \
+	else echo "npm is missing, so the tests with real Node packages are skipped: apt-get install nodejs npm" >&2; \
+		[ "$$CI" != true ]; fi
