@@ -549,9 +549,10 @@ def _nested_model(annotation: object) -> type[BaseModel] | None:
 
 
 def _quoted(given: object) -> str:
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return ""
     # Python refuses to write out integers of thousands of digits.
-    return f'; write "{given}" instead of {given}' if is_number and abs(given) < 10**20 else ""
+    return f'; write "{given}" instead of {given}' if abs(given) < 10**20 else ""
 
 
 def _json_type(value: object) -> str:

@@ -24,6 +24,7 @@ class Alarm:
         self._worth_a_look = True
         #: Grows with every reason to look, so that an answer asked for before a reason cannot silence it.
         self.reasons = 0
+        self._closed = False
 
     def worth_a_look(self) -> bool:
         """Whether asking Redis now may bring a job."""
@@ -41,6 +42,8 @@ class Alarm:
 
     def nothing_found(self, reasons_before: int, next_at_ms: int, limited_ms: int) -> None:
         """Redis had nothing (more): sleep until a delayed job is due, the limit opens or a marker appears."""
+        if self._closed:
+            return
         if next_at_ms:
             self._wake_at(next_at_ms)
         if limited_ms:
@@ -52,6 +55,7 @@ class Alarm:
 
     def close(self) -> None:
         """Be silent from now on."""
+        self._closed = True
         self._watch.close()
         for timer in (self._due, self._limit_timer):
             if timer is not None:

@@ -23,6 +23,8 @@ class Answer:
     unsaid: list[Settlement] = field(default_factory=list)
     limited_ms: int = 0
     next_at_ms: int = 0
+    #: A settlement was written, but whether there is a next job was not said: it takes another question.
+    inconclusive: bool = False
     trouble: str | None = None
     foreign: bool = False
 
@@ -39,7 +41,8 @@ class Exchange:
         self._rules = rules
         self._worker_token = secrets.token_hex(8)
         self._fetches = 0
-        self._said_before: set[str] = set()
+        #: (job id, token) of settlements that were sent without an answer; they may have been written.
+        self._said_before: set[tuple[str, str]] = set()
         self._lost_tokens: set[str] = set()
 
     async def trade(self, endings: Sequence[Settlement], wanted: int) -> Answer:
@@ -53,8 +56,9 @@ class Exchange:
             *(self._scripts.fetch(token, self._rules) for token in tokens),
             return_exceptions=True,
         )
-        for ending, reply in zip(endings, replies[: len(endings)], strict=True):
+        for i, (ending, reply) in enumerate(zip(endings, replies[: len(endings)], strict=True)):
             self._settled(ending, reply, answer)
+            answer.inconclusive |= i < wanted and isinstance(reply, Settled) and reply.fetched is None
         for token, fetched in zip(tokens, replies[len(endings) :], strict=True):
             self._fetched(token, fetched, answer)
         return answer
@@ -66,11 +70,11 @@ class Exchange:
             self._failed(ending.token, reply, answer)
             answer.unsaid.append(ending)
             if not (isinstance(reply, ConnectionLost) and not reply.sent):
-                self._said_before.add(ending.token)
+                self._said_before.add((ending.job_id, ending.token))
 
     def _read_settled(self, ending: Settlement, reply: Settled, answer: Answer) -> None:
-        said_before = ending.token in self._said_before
-        self._said_before.discard(ending.token)
+        said_before = (ending.job_id, ending.token) in self._said_before
+        self._said_before.discard((ending.job_id, ending.token))
         if reply.code == 0 or (said_before and reply.code in LOST):
             answer.settled.append(ending)
         else:
@@ -108,8 +112,8 @@ class Exchange:
             answer.trouble = str(error)
             return
         self._lost_tokens.difference_update(tokens)
-        # A job that is about to be said settled again still carries its token: it is not a new one.
-        answer.jobs.extend(job for job in found if job.token not in self._said_before)
+        # A job whose settlement did not arrive is still active under its token; it is about to be said again.
+        answer.jobs.extend(job for job in found if (job.id, job.token) not in self._said_before)
 
     def _new_token(self) -> str:
         self._fetches += 1

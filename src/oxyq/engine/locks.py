@@ -58,7 +58,10 @@ class LockKeeper:
         self._rounds[group] = asyncio.get_running_loop().create_task(self._renew_for_ever(group), name="locks")
         if self._guard is None:
             self._beat = time.monotonic()
-            self._guard = threading.Thread(target=self._watch_loop, name="oxyq-lock-guard", daemon=True)
+            self._stop = threading.Event()
+            self._guard = threading.Thread(
+                target=self._watch_loop, args=(self._stop,), name="oxyq-lock-guard", daemon=True
+            )
             self._guard.start()
 
     async def leave(self, group: HeldLocks) -> None:
@@ -70,6 +73,7 @@ class LockKeeper:
             await asyncio.wait([task], timeout=1)
         if not self._groups:
             self._stop.set()
+            self._guard = None
 
     async def _renew_for_ever(self, group: HeldLocks) -> None:
         pause = group.lock_ms / 1000 / RENEWALS_PER_LOCK
@@ -82,10 +86,10 @@ class LockKeeper:
                 with contextlib.suppress(QueueUnavailable):  # the next round tries again; locks last for three
                     await group.renew()
 
-    def _watch_loop(self) -> None:
+    def _watch_loop(self, stop: threading.Event) -> None:
         """The guard thread: look at the loop's heartbeat, and renew in its place while it is silent."""
         client: redis.Redis | None = None
-        while not self._stop.wait(self._patience() / 2):
+        while not stop.wait(self._patience() / 2):
             silent = time.monotonic() - self._beat
             if silent < self._patience():
                 continue

@@ -35,6 +35,8 @@ from oxyq.engine.settlement import (
     Settlement,
 )
 
+#: What BullMQ's stall check writes into a job that lost its worker too often.
+STALLED_TOO_OFTEN = "job stalled more than allowable limit"
 #: Pauses after Redis refused or broke: from the first, doubling, to the last.
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.05, 1.0
 
@@ -81,7 +83,7 @@ class Processor:
         self._tell = tell
         self._in_hand: dict[str, _InHand] = {}
         self._endings: list[Settlement] = []
-        self._running = self._fetching = self._unsaid = 0
+        self._fetching = self._saying = 0
         self._ramp = 1
         self._work = asyncio.Event()
         self._alarm: Alarm | None = None
@@ -126,15 +128,18 @@ class Processor:
                 answer = await self._exchange.trade(endings, wanted)
             finally:
                 self._fetching -= wanted
+                self._saying -= len(endings)
             self._heard(answer, wanted, reasons)
             await self._recover_from(answer)
 
     def _take(self) -> tuple[list[Settlement], int]:
         """What to say and how many jobs to ask for; asking grows from one at a time, since most asks find few."""
         endings, self._endings = self._endings, []
+        self._saying += len(endings)
         wanted = 0
         if not self._stopping and self._alarm is not None and self._alarm.limit_is_open():
-            free = self._concurrency - self._running - self._fetching - self._unsaid
+            # A job frees its slot when its ending is on its way; one that cannot be written keeps it.
+            free = self._concurrency - (len(self._in_hand) - self._saying) - self._fetching
             # One more per ending costs nothing; beyond that only with a reason.
             asked = len(endings) + (self._ramp if self._alarm.worth_a_look() else 0)
             wanted = max(min(free, asked), 0)
@@ -149,10 +154,11 @@ class Processor:
         for ending, code in answer.refused:
             self._refused(ending, code)
         self._endings.extend(answer.unsaid)
-        self._unsaid = len(answer.unsaid)
         if wanted and answer.trouble is None and self._alarm is not None:
             if len(answer.jobs) >= wanted:
                 self._ramp = min(wanted * 2, self._concurrency)
+                self._alarm.ring()
+            elif answer.inconclusive:
                 self._alarm.ring()
             else:
                 self._ramp = 1
@@ -190,14 +196,12 @@ class Processor:
         if job.scheduler_id is not None:
             self._advance(job)
         if job.deferred_failure is not None:
-            reason = f"crashed: {job.deferred_failure} ({job.stalled_count} times its worker died or froze)"
-            self._end(held, bury(job, reason, "crashed", self._rules), JobFailed(job, reason, None))
+            settlement = _deferred(job, job.deferred_failure, self._rules)
+            self._end(held, settlement, JobFailed(job, settlement.reason, None))
             return
-        self._running += 1
         held.attempt = Attempt(job, self._handler, self._timeout, self._attempt_ended)
 
     def _attempt_ended(self, attempt: Attempt, ending: Ending) -> None:
-        self._running -= 1
         job = attempt.job
         held = self._in_hand.get(job.id)
         if held is None or held.attempt is not attempt:
@@ -261,6 +265,14 @@ class Processor:
         task = asyncio.get_running_loop().create_task(advance(self._schedulers.advance(job)))
         self._advances.add(task)
         task.add_done_callback(self._advances.discard)
+
+
+def _deferred(job: Job, reason: str, rules: Rules) -> FailedForGood:
+    """The failure that BullMQ left for whoever takes the job next: too many stalls, or a child that failed."""
+    if reason != STALLED_TOO_OFTEN:
+        return bury(job, reason, "rejected", rules)
+    reason = f"crashed: {reason} ({job.stalled_count} times its worker died or froze)"
+    return bury(job, reason, "crashed", rules)
 
 
 def _event(job: Job, settlement: Settlement, seconds: float, warning: str | None) -> EngineEvent:

@@ -200,21 +200,21 @@ class Queue:
 
         Returns how many were added now, and the ids that belong to another body.
         """
-        added, conflicts = 0, list[str]()
 
-        async def add(entry: Entry, fingerprint: str) -> None:
-            nonlocal added
+        async def add(entry: Entry, fingerprint: str) -> bool | str:
             try:
-                added += await self.add_once(
+                return await self.add_once(
                     entry.name, entry.data, job_id=entry.job_id or "", options=entry.options, fingerprint=fingerprint,
                     remember_seconds=remember_seconds,
                 )  # fmt: skip
             except IdConflict as error:
-                conflicts.append(error.job_id)
+                return error.job_id
 
+        answers = list[bool | str]()
         for start in range(0, len(entries), CHUNK):
-            await asyncio.gather(*(add(entry, fingerprint) for entry, fingerprint in entries[start : start + CHUNK]))
-        return added, conflicts
+            chunk = entries[start : start + CHUNK]
+            answers += await asyncio.gather(*(add(entry, fingerprint) for entry, fingerprint in chunk))
+        return answers.count(True), [answer for answer in answers if isinstance(answer, str)]
 
     async def _add(self, job: NewJob) -> str:
         return await self._safe_to_repeat(lambda: self.scripts.add(job))

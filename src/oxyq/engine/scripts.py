@@ -247,7 +247,8 @@ class QueueScripts:
             pack(delayed.fields) if delayed.fields else "", "1" if fetch_next else "0",
             pack(rules.options(delayed.token)),
         ])  # fmt: skip
-        return _settled(reply, delayed.token, fetch_next)
+        # Without a next job this script does not say why: the limit, a pause, or nothing there.
+        return _settled(reply, delayed.token, fetch_next=False)
 
     async def _retry(self, retried: Retried) -> Settled:
         k = self.keys
