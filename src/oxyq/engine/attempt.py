@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from oxyq.engine.backoff import BackoffRules
-from oxyq.engine.job import Job, as_int, encode_json
+from oxyq.engine.job import Job, as_int, encode_json, sendable
 from oxyq.engine.settlement import Burial, Completed, Delayed, FailedForGood, Keep, Retried, Settlement
 from oxyq.errors import PermanentError, TemporaryError
 from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
@@ -91,7 +91,7 @@ def decide(job: Job, ending: Ending, rules: Rules) -> tuple[Settlement, str | No
 
 def bury(job: Job, reason: str, kind: str, rules: Rules, error: BaseException | None = None) -> FailedForGood:
     """The last failure of a job, with its dead letter; `kind` tells rejected, exhausted and crashed apart."""
-    reason = reason[:LONGEST_REASON]
+    reason = sendable(reason[:LONGEST_REASON])
     fields, history = _failure_fields(job, reason, error)
     burial = None
     if rules.dead_letter_queue is not None:
@@ -132,7 +132,6 @@ def _completed(job: Job, value: JsonValue, rules: Rules) -> tuple[Settlement, st
     warning = None
     try:
         value_json = encode_json(value)
-        value_json.encode()
     except (TypeError, ValueError, RecursionError) as error:
         value_json, warning = "null", f"the handler's result is not JSON and was dropped: {error}"
     keep = _keep(job.options.get("removeOnComplete"), rules.keep_completed)
@@ -140,7 +139,7 @@ def _completed(job: Job, value: JsonValue, rules: Rules) -> tuple[Settlement, st
 
 
 def _failed(job: Job, error: BaseException, rules: Rules) -> Settlement:
-    reason = str(error) or type(error).__name__
+    reason = sendable(_message(error))
     if isinstance(error, PermanentError):
         return bury(job, reason, "rejected", rules, error)
     if job.is_last_attempt:
@@ -152,6 +151,14 @@ def _failed(job: Job, error: BaseException, rules: Rules) -> Settlement:
     if delay_ms:
         return Delayed(job.id, job.token, delay_ms, counts=True, fields=fields)
     return Retried(job.id, job.token, fields, lifo=job.options.get("lifo") is True)
+
+
+def _message(error: BaseException) -> str:
+    """What an error says; also when saying it fails."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:
+        return type(error).__name__
 
 
 def _pause_ms(job: Job, error: BaseException, backoff: BackoffRules) -> int:
@@ -182,7 +189,7 @@ def _trace(error: BaseException | None, reason: str) -> str:
     if error is None or error.__traceback__ is None:
         return reason[:LONGEST_TRACE]
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-20, chain=False)
-    return "".join(lines)[-LONGEST_TRACE:]
+    return sendable("".join(lines)[-LONGEST_TRACE:])
 
 
 def _keep(wished: JsonValue, default: Keep) -> Keep:

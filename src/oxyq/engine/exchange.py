@@ -19,6 +19,8 @@ class Answer:
     settled: list[Settlement] = field(default_factory=list)
     #: Refused, with BullMQ's code: not ours any more, or (children) not to be ended this way.
     refused: list[tuple[Settlement, int]] = field(default_factory=list)
+    #: Cannot be said at all, with the error: something in it cannot be packed.
+    unsayable: list[tuple[Settlement, BaseException]] = field(default_factory=list)
     #: To be said again: Redis could not be reached, or refused for now.
     unsaid: list[Settlement] = field(default_factory=list)
     limited_ms: int = 0
@@ -66,6 +68,8 @@ class Exchange:
     def _settled(self, ending: Settlement, reply: object, answer: Answer) -> None:
         if isinstance(reply, Settled):
             self._read_settled(ending, reply, answer)
+        elif not isinstance(reply, QueueUnavailable):
+            answer.unsayable.append((ending, _as_error(reply)))
         else:
             self._failed(ending.token, reply, answer)
             answer.unsaid.append(ending)
@@ -97,7 +101,7 @@ class Exchange:
 
     def _failed(self, token: str, reply: object, answer: Answer) -> None:
         if not isinstance(reply, QueueUnavailable):
-            raise reply if isinstance(reply, BaseException) else TypeError(f"unexpected reply {reply!r}")
+            raise _as_error(reply)
         if isinstance(reply, ConnectionLost) and reply.sent:
             self._lost_tokens.add(token)
         answer.foreign |= isinstance(reply, RedisReplyError) and reply.code == "WRONGTYPE"
@@ -118,6 +122,10 @@ class Exchange:
     def _new_token(self) -> str:
         self._fetches += 1
         return f"{self._worker_token}:{self._fetches}"
+
+
+def _as_error(reply: object) -> BaseException:
+    return reply if isinstance(reply, BaseException) else TypeError(f"unexpected reply {reply!r}")
 
 
 def refusal(code: int) -> str:

@@ -66,7 +66,7 @@ class Job:
         """Append a line to the job's log, shown on the board; returns how many lines are kept."""
         if self._notes is None:
             return 0  # a job that is only looked at
-        return await self._notes.add_log(self.id, text, as_int(self.options.get("kl")) or KEEP_LOGS)
+        return await self._notes.add_log(self.id, sendable(text), as_int(self.options.get("kl")) or KEEP_LOGS)
 
     async def update_progress(self, value: JsonValue) -> None:
         """Store how far the job is: a number from 0 to 100, or any JSON."""
@@ -78,8 +78,21 @@ class Job:
 
 
 def encode_json(value: object) -> str:
-    """Compact JSON as Node writes it; raises TypeError or ValueError for what JSON cannot carry."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Compact JSON as Node writes it; raises TypeError or ValueError for what JSON cannot carry.
+
+    Half a character (a lone surrogate, from a text that was cut inside an emoji) is escaped, as Node does.
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text
+
+
+def sendable(text: str) -> str:
+    """The text with what is no valid Unicode replaced, so that it can be written anywhere."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def as_int(value: object) -> int | None:

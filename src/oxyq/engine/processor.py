@@ -153,6 +153,8 @@ class Processor:
             self._written(ending)
         for ending, code in answer.refused:
             self._refused(ending, code)
+        for ending, error in answer.unsayable:
+            self._unsayable(ending, error)
         self._endings.extend(answer.unsaid)
         if wanted and answer.trouble is None and self._alarm is not None:
             if len(answer.jobs) >= wanted:
@@ -233,6 +235,17 @@ class Processor:
             return
         self._release(ending)
         self._tell(JobLost(self.queue, ending.job_id, refusal(code)))
+
+    def _unsayable(self, ending: Settlement, error: BaseException) -> None:
+        """An ending that cannot be packed must not be forgotten, nor said for ever: fail the job in plain words."""
+        held = self._in_hand.get(ending.job_id)
+        reason = f"its ending could not be written ({type(error).__name__})"
+        self._tell(WorkerTrouble(self.queue, f"{ending.job_id!a}: {reason}"))
+        if held is None or (isinstance(ending, FailedForGood) and ending.burial is None):
+            self._release(ending)
+            return
+        failed = FailedForGood(ending.job_id, ending.token, reason, (), self._rules.keep_failed, 1)
+        self._end(held, failed, JobQuarantined(self.queue, ending.job_id, reason))
 
     def _release(self, ending: Settlement) -> _InHand | None:
         held = self._in_hand.get(ending.job_id)

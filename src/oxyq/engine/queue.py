@@ -387,7 +387,6 @@ def _new_job(entry: Entry) -> NewJob:
     job_id = f"job-{secrets.token_hex(12)}" if entry.job_id is None else check_job_id(entry.job_id)
     try:
         data_json = encode_json(entry.data)
-        data_json.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload("data", f"is not JSON: {error}") from None
     options, now = entry.options, now_ms()

@@ -8,19 +8,23 @@ from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job, MalformedJob, encode_json
 from oxyq.engine.quarantine import unreadable_letter
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import NOBODY
+from oxyq.engine.scripts import NOBODY, now_ms
 from oxyq.engine.settlement import Burial, RawJob
 from oxyq.outcomes import JsonValue
 
 PAGE = 200
+#: How far the clocks of other machines may differ from ours, since a failure's time is told by whoever failed the job.
+OTHER_CLOCKS_MS = 10 * 60 * 1000
 
 
 class Sweep:
-    """Looks through the failed jobs of some queues, newest first, until it meets only buried ones."""
+    """Looks through the failed jobs of some queues, newest first, back to where it has been already."""
 
     def __init__(self, hub: Hub, queues: Sequence[str]) -> None:
         self._hub = hub
         self._queues = [Queue(name, hub=hub) for name in queues]
+        #: Everything that failed before this time (ms) has been looked at.
+        self._looked_ms: dict[str, int] = {}
 
     async def run_once(self) -> str | None:
         """Bury what is not; says how many."""
@@ -28,22 +32,26 @@ class Sweep:
         return f"{buried} jobs that others failed went to the dead letters" if buried else None
 
     async def _sweep(self, queue: Queue) -> int:
+        started_ms, back_to_ms = now_ms(), self._looked_ms.get(queue.name, 0)
         buried, start = 0, 0
         while ids := await queue.ids("failed", start, start + PAGE - 1, newest_first=True):
-            marks = await asyncio.gather(
-                *(self._hub.commands.call("HMGET", queue.keys.job(job_id), "finishedOn", "buried") for job_id in ids)
-            )
-            missing = [
-                (job_id, mark[0])
-                for job_id, mark in zip(ids, marks, strict=True)
-                if isinstance(mark, list) and isinstance(mark[0], bytes) and mark[0] != mark[1]
-            ]
-            for job_id, finished_on in missing:
-                buried += await self._bury(queue, job_id, finished_on.decode())
-            if not missing:
-                return buried
+            failures = await self._failures(queue, ids)
+            for job_id, finished_on, buried_on in failures:
+                if finished_on and finished_on != buried_on:
+                    buried += await self._bury(queue, job_id, finished_on)
+            if all(int(finished_on or 0) < back_to_ms for _, finished_on, _ in failures):
+                break
             start += len(ids)
+        self._looked_ms[queue.name] = started_ms - OTHER_CLOCKS_MS
         return buried
+
+    async def _failures(self, queue: Queue, ids: Sequence[str]) -> list[tuple[str, str, str]]:
+        """(job id, when it failed, which failure is buried) of each; empty texts where there is no such thing."""
+        replies = await asyncio.gather(
+            *(self._hub.commands.call("HMGET", queue.keys.job(job_id), "finishedOn", "buried") for job_id in ids),
+            return_exceptions=True,
+        )
+        return [(job_id, *_marks(reply)) for job_id, reply in zip(ids, replies, strict=True)]
 
     async def _bury(self, queue: Queue, job_id: str, finished_on: str) -> bool:
         raw = await queue.raw(job_id, NOBODY)
@@ -51,6 +59,13 @@ class Sweep:
             return False
         body = _letter(raw, queue.name)
         return await queue.scripts.bury(job_id, finished_on, Burial(dead_letter_id(queue.name, job_id), body))
+
+
+def _marks(reply: object) -> tuple[str, str]:
+    if not isinstance(reply, list):
+        return "", ""  # its key is no job
+    finished_on, buried_on = (value.decode() if isinstance(value, bytes) else "" for value in reply)
+    return (finished_on if finished_on.isdigit() else ""), buried_on
 
 
 def _letter(raw: RawJob, queue: str) -> str:
