@@ -11,6 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -25,26 +27,22 @@ LONGEST_SOCKET_PATH = 100
 
 
 class EmbeddedServer:
-    """One server per data folder: the first process starts it, others that find it running use it.
+    """One server per data folder, shared by all processes of ours that use the folder.
 
+    The first one starts it, the last one to leave stops it. Who uses it holds a shared lock on a file; the kernel
+    drops the locks of processes that were killed, so a server that is left over is found and stopped by the next.
     Jobs are written to an append-only file every second and nothing is ever evicted, as production must have it.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir.absolute()
         self._process: subprocess.Popen[bytes] | None = None
-        self._pid: int | None = None
-        self._lock: int | None = None
+        self._users: int | None = None
 
     @property
     def address(self) -> Address:
         """Where it listens: a unix socket that only this user can open."""
         return Address(path=str(self._socket_path()))
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether this process started it, and so will stop it."""
-        return self._pid is not None
 
     async def __aenter__(self) -> "EmbeddedServer":
         await self.start()
@@ -57,49 +55,92 @@ class EmbeddedServer:
 
     async def start(self) -> None:
         """Start it, or join the one that runs on this folder; raises ConfigurationError when it cannot."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder.chmod(0o700)
-        if not self._take_folder():
-            await self._until_answers("another process owns this folder, but its server does not answer")
-            return
-        if self._socket_path().exists() and (pid := await self._answering_pid()):
-            self._pid = pid  # left over from a process of ours that was killed: two servers on one file would spoil it
-            return
-        self._pid = await asyncio.to_thread(self._spawn)
-        await self._until_answers(f"it did not start; see {self._folder / 'valkey.log'}")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folder.chmod(0o700)
+            self._users = self._open("users.lock")
+        except OSError as error:
+            raise ConfigurationError(
+                f"OXYQ_DATA_DIR: cannot use {self._folder} ({error.strerror}); give a folder you may write to"
+            ) from None
+        try:
+            async with self._alone():
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                if await self._answering_pid() is None:
+                    await asyncio.to_thread(self._spawn)
+                    await self._until_answers()
+        except BaseException:
+            await asyncio.shield(self.stop())  # also when cancelled: nothing of ours may stay behind
+            raise
 
     async def stop(self) -> None:
-        """Let it write everything down and end, if this process owns it."""
-        pid, self._pid = self._pid, None
-        if pid is not None:
-            await asyncio.to_thread(self._end, pid)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        """Leave it; the last one lets it write everything down and end."""
+        users, self._users = self._users, None
+        if users is None:
+            return
+        try:
+            async with self._alone():
+                with contextlib.suppress(BlockingIOError):  # others still use it
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    await self._end()
+        finally:
+            os.close(users)
 
-    def _spawn(self) -> int:
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """While the block runs, no other process starts or stops this folder's server."""
+        handle = self._open("starting.lock")
+        deadline = time.monotonic() + START_SECONDS + STOP_SECONDS
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise ConfigurationError(
+                            f"OXYQ_DATA_DIR: another process has been starting a server in {self._folder} for too long"
+                        ) from None
+                    await asyncio.sleep(0.02)
+            yield
+        finally:
+            os.close(handle)
+
+    def _open(self, name: str) -> int:
+        return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def _spawn(self) -> None:
         self._socket_path().unlink(missing_ok=True)
         with (self._folder / "valkey.log").open("ab") as log:
             # A session of its own: Ctrl-C in the terminal stops us, and we stop it last, after the workers.
             self._process = subprocess.Popen(  # noqa: S603 - our own program, fixed arguments
                 [_program(), *self._options()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        return self._process.pid
 
-    def _end(self, pid: int) -> None:
+    async def _end(self) -> None:
         """Ask it to end, and make it end when it does not in time."""
-        process, self._process = self._process, None
         for sign in (signal.SIGTERM, signal.SIGKILL):
+            pid = await self._answering_pid() if self._process is None else self._process.pid
+            if pid is None:
+                return
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sign)
             deadline = time.monotonic() + STOP_SECONDS
             while time.monotonic() < deadline:
-                if process.poll() is not None if process is not None else not _is_alive(pid):
+                if await self._has_ended():
+                    self._process = None
                     return
-                time.sleep(0.02)
+                await asyncio.sleep(0.02)
+
+    async def _has_ended(self) -> bool:
+        if self._process is not None:
+            return self._process.poll() is not None
+        return await self._answering_pid() is None
 
     async def _answering_pid(self) -> int | None:
         """The process id of the server behind the socket; None when nobody answers."""
+        if not self._socket_path().exists():
+            return None
         connection = Connection(self.address)
         try:
             await connection.ready(1.0)
@@ -110,16 +151,6 @@ class EmbeddedServer:
             await connection.close()
         found = re.search(rb"process_id:(\d+)", info) if isinstance(info, bytes) else None
         return int(found[1]) if found else None
-
-    def _take_folder(self) -> bool:
-        handle = os.open(self._folder / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            return False
-        self._lock = handle
-        return True
 
     def _options(self) -> list[str]:
         options = {
@@ -134,20 +165,15 @@ class EmbeddedServer:
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
-    async def _until_answers(self, otherwise: str) -> None:
-        connection = Connection(self.address)
+    async def _until_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        try:
-            while time.monotonic() < deadline:
-                if self._process is not None and self._process.poll() is not None:
-                    break
-                with contextlib.suppress(QueueUnavailable):
-                    await connection.ready(0.2)
-                    return
-        finally:
-            await connection.close()
-        await self.stop()
-        raise ConfigurationError(f"the embedded server in {self._folder}: {otherwise}; or set REDIS_URL")
+        while await self._answering_pid() is None:
+            ended = self._process is not None and self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"the embedded server did not start; see {self._folder / 'valkey.log'}, or set REDIS_URL"
+                )
+            await asyncio.sleep(0.02)
 
     def _socket_path(self) -> Path:
         path = self._folder / "valkey.sock"
@@ -159,14 +185,6 @@ class EmbeddedServer:
         if short.stat().st_uid != os.getuid():
             raise ConfigurationError(f"{short} belongs to somebody else; set OXYQ_DATA_DIR to a shorter path")
         return short / "valkey.sock"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _program() -> str:

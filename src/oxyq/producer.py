@@ -1,11 +1,12 @@
 """The one door into a queue: facts come in, jobs with deterministic ids go out, the same fact never twice."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.hub import Hub
-from oxyq.engine.queue import Entry, JobOptions, Queue
+from oxyq.engine.queue import LONGEST_DELAY_MS, Entry, JobOptions, Queue
 from oxyq.engine.settlement import Keep
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import (
@@ -18,6 +19,7 @@ from oxyq.jobs import (
     parse_new,
     wire,
 )
+from oxyq.outcomes import JsonValue
 from oxyq.queues import DEAD_LETTER, REMEMBER_SECONDS, QueuePolicy
 
 #: The names jobs carry in the queues; workers go by the payload, so any other name works too.
@@ -51,17 +53,23 @@ class Producer:
         delay_ms: int | None = None,
         **fields: object,
     ) -> str:
-        """Send a reminder or follow-up in `delay_ms`, or else at its `scheduledFor`, or else now."""
+        """Send a reminder or follow-up in `delay_ms`, or else at its `scheduledFor`, or else now.
+
+        The delay is no part of the fact: the same automation added again with another delay keeps its first one.
+        """
         automation = parse_new(Automation, value, **fields)
         if delay_ms is None:
             delay_ms = max((automation.scheduled_for or 0) - _now_ms(), 0)
+            if delay_ms > LONGEST_DELAY_MS:
+                raise InvalidPayload("scheduledFor", "is more than 366 days ahead; add it later")
         return await self._add("automation", AUTOMATION_JOB, automation, delay_ms=delay_ms)
 
     async def add_campaign_job(
         self, value: Mapping[str, object] | CampaignRequest | None = None, **fields: object
     ) -> str:
         """Send one template to many: planned by a worker into one job per recipient."""
-        campaign = parse_new(CampaignRequest, value, **fields)
+        # In a thread: a list of 100,000 recipients takes more than a second to check.
+        campaign = await asyncio.to_thread(lambda: parse_new(CampaignRequest, value, **fields))
         return await self._add("campaign", CAMPAIGN_JOB, campaign, delay_ms=0)
 
     async def add_sends(self, sends: Sequence[CampaignSend]) -> int:
@@ -87,11 +95,19 @@ class Producer:
 
     async def _add(self, queue: str, name: str, payload: Payload, *, delay_ms: int) -> str:
         job_id = payload.job_id()
+        if isinstance(payload, CampaignRequest):
+            body, fingerprint = await asyncio.to_thread(_written, payload)
+        else:
+            body, fingerprint = _written(payload)
         await self._queues[queue].add_once(
-            name, wire(payload), job_id=job_id, options=job_options(self._policies[queue], delay_ms),
-            fingerprint=payload.fingerprint(), remember_seconds=REMEMBER_SECONDS + delay_ms // 1000,
+            name, body, job_id=job_id, options=job_options(self._policies[queue], delay_ms),
+            fingerprint=fingerprint, remember_seconds=REMEMBER_SECONDS + delay_ms // 1000,
         )  # fmt: skip
         return job_id
+
+
+def _written(payload: Payload) -> tuple[JsonValue, str]:
+    return wire(payload), payload.fingerprint()
 
 
 def job_options(policy: QueuePolicy, delay_ms: int = 0) -> JobOptions:

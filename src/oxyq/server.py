@@ -15,7 +15,8 @@ from oxyq.errors import ConfigurationError, QueueUnavailable
 from oxyq.settings import Settings
 from oxyq.telemetry.events import ProcessNews, Telemetry
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+#: SIGHUP: the terminal was closed; left alone under nohup.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: How long a process waits for Redis when it starts, before it ends with an error and is started anew.
 REDIS_AT_START_SECONDS = 300.0
 HTTP_STOP_SECONDS = 5
@@ -34,12 +35,13 @@ async def stop_on_signal() -> AsyncIterator[asyncio.Event]:
     """An event that SIGTERM or Ctrl-C sets; more of them change nothing."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for sign in STOP_SIGNALS:
+    heard = [sign for sign in STOP_SIGNALS if signal.getsignal(sign) is not signal.SIG_IGN]
+    for sign in heard:
         loop.add_signal_handler(sign, stop.set)
     try:
         yield stop
     finally:
-        for sign in STOP_SIGNALS:
+        for sign in heard:
             loop.remove_signal_handler(sign)
 
 

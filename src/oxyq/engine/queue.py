@@ -350,13 +350,37 @@ class Queue:
         `limit` 0 is no limit. Active jobs are only removed when no worker holds them.
         """
         await self._hub.commands.ready(self.patience_seconds)
-        before, left = now_ms() - older_than_ms, limit or None
+        before = now_ms() - older_than_ms
+        if older_than_ms and state not in ("completed", "failed"):
+            batches = self._clean_by_age(state, before, limit)
+        else:
+            batches = self._clean_from_the_end(state, before, limit)
+        async for removed in batches:
+            yield removed
+
+    async def _clean_from_the_end(self, state: str, before_ms: int, limit: int) -> AsyncIterator[int]:
+        """For states in the order of their age, and when age does not matter."""
+        left = limit or None
         while left is None or left > 0:
-            removed = len(await self.scripts.clean(state, before, BATCH if left is None else min(BATCH, left)))
+            removed = len(await self.scripts.clean(state, before_ms, BATCH if left is None else min(BATCH, left)))
             if not removed:
                 return
             left = None if left is None else left - removed
             yield removed
+
+    async def _clean_by_age(self, state: str, before_ms: int, limit: int) -> AsyncIterator[int]:
+        """For states in another order than their age: every job's own time is read."""
+        ids, removed_ever = await self.all_ids(state), 0
+        for start in range(0, len(ids), BATCH):
+            page = await self.records(ids[start : start + BATCH])
+            old = [record.id for record in page if record is not None and record.timestamp_ms <= before_ms]
+            old = old[: limit - removed_ever] if limit else old
+            removed = sum(await asyncio.gather(*(self.scripts.remove(job_id) for job_id in old)))
+            removed_ever += removed
+            if removed:
+                yield removed
+            if limit and removed_ever >= limit:
+                return
 
     async def obliterate(self) -> None:
         """Remove the queue and every job in it, running ones too."""

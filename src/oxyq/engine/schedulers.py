@@ -1,6 +1,6 @@
 """Job schedulers (cron and every): creating them, and queueing the next job when one starts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from oxyq.engine.job import Job, as_int, encode_json
@@ -80,15 +80,20 @@ def next_cron_ms(cron: str, after_ms: int, time_zone: str | None) -> int:
     from croniter import croniter  # heavy, and most processes schedule nothing
     from croniter.croniter import CroniterError
 
+    zone = _zone(time_zone)
     try:
-        zone = ZoneInfo(time_zone) if time_zone else UTC
         start = datetime.fromtimestamp(after_ms / 1000, tz=zone)
         following: datetime = croniter(cron, start, second_at_beginning=True).get_next(datetime)
     except (CroniterError, ValueError) as error:
         raise InvalidPayload("cron", f"{cron!r} cannot be read: {error}") from None
-    except ZoneInfoNotFoundError:
-        raise InvalidPayload("time_zone", f"{time_zone!r} is unknown; write one like America/Sao_Paulo") from None
     return int(following.timestamp() * 1000)
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidPayload("time_zone", f"{name!r} is unknown; write one like America/Sao_Paulo") from None
 
 
 def _next_job_options(
