@@ -19,8 +19,6 @@ from oxyq.settings import load_settings
 ORGANIZATION = "org_123"
 OWNER = "5511988880000"
 
-StartProcess = Callable[..., "subprocess.Popen[str]"]
-
 
 @pytest.fixture
 def environment(redis_url: str, prefix: str, tmp_path: Path) -> dict[str, str]:
@@ -44,31 +42,66 @@ async def app(environment: dict[str, str]) -> AsyncIterator[App]:
         yield opened
 
 
-@pytest.fixture
-def start_oxyq(environment: dict[str, str]) -> Iterator[StartProcess]:
-    """Starts `oxyq` as a process of its own; what still runs at the end is killed."""
-    started: list[subprocess.Popen[str]] = []
+class OxyqProcess:
+    """`oxyq` as a process of its own; what it prints goes to a file, since a pipe that nobody empties would stop it."""
 
-    def start(*arguments: str, **changes: str) -> "subprocess.Popen[str]":
+    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], output: Path) -> None:
+        self._output = output
+        with output.open("w") as written:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "oxyq", *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """Everything it printed so far."""
+        return self._output.read_text()
+
+    async def until_it_says(self, beginning: str, seconds: float = 60.0) -> str:
+        """Wait for a line that begins so, and return the rest of it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for line in self.output.splitlines():
+                if line.startswith(beginning):
+                    return line.removeprefix(beginning).strip()
+            assert self.popen.poll() is None, f"it ended with {self.popen.returncode}: {self.output}"
+            assert time.monotonic() < deadline, f"it never said {beginning!r}: {self.output}"
+            await asyncio.sleep(0.05)
+
+    async def ended(self, seconds: float = 60.0) -> int:
+        """Wait for its end and return its exit code."""
+        return await asyncio.to_thread(self.popen.wait, seconds)
+
+    def kill(self) -> None:
+        """Kill it and its children, if they still run."""
+        if self.popen.poll() is None:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
+
+StartProcess = Callable[..., OxyqProcess]
+
+
+@pytest.fixture
+def start_oxyq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProcess]:
+    """Starts `oxyq ARGUMENTS` in this installation's environment; what still runs at the end is killed."""
+    started: list[OxyqProcess] = []
+
+    def start(*arguments: str, **changes: str) -> OxyqProcess:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OXYQ_", "REDIS_URL"))}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "oxyq", *arguments],
-            env={**kept, **environment, **changes},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        output = tmp_path_factory.mktemp("process") / "output"
+        process = OxyqProcess(arguments, {**kept, **environment, **changes}, output)
         started.append(process)
         return process
 
     yield start
     for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        process.kill()
 
 
 class WhatsApp:
@@ -87,7 +120,7 @@ class WhatsApp:
         deadline = time.monotonic() + seconds
         while len(messages := self.received) < count:
             assert time.monotonic() < deadline, f"{len(messages)} of {count} messages arrived in {seconds:g} s"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02 if count < 100 else 0.5)  # reading a long log is work too
         return messages
 
 

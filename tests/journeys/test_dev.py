@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -19,14 +18,6 @@ from tests.journeys.conftest import StartProcess
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing is configured: no Redis, any free port."""
     return {"OXYQ_DATA_DIR": str(tmp_path / "data"), "OXYQ_PORT": "0"}
-
-
-def _address(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("Oxyq is up: "):
-            return line.removeprefix("Oxyq is up: ").strip()
-    raise AssertionError(f"it ended with {process.wait()} before it was up")
 
 
 async def _completed(client: httpx.AsyncClient, more_than: int) -> int:
@@ -45,10 +36,8 @@ async def test_the_story_comes_out_right(start_oxyq: StartProcess) -> None:
     """`oxyq dev --exit-when-done --json` exits 0, and every number is as it should be."""
     process = start_oxyq("dev", "--exit-when-done", "--json")
 
-    output, _ = await asyncio.to_thread(process.communicate, timeout=80)
-
-    assert process.returncode == 0, output
-    told = json.loads(output.splitlines()[-1])
+    assert await process.ended(80) == 0, process.output
+    told = json.loads(process.output.splitlines()[-1])
     assert told["ok"] is True
     assert [step for step in told["steps"] if not step["ok"]] == []
     assert len(told["steps"]) == 11
@@ -58,7 +47,7 @@ async def test_the_demo_moves_stops_on_ctrl_c_and_keeps_its_data(start_oxyq: Sta
     """The address is printed, the numbers move, Ctrl-C leaves no process, and the next start finds the data."""
     # Given the demo on a machine with nothing set up
     process = start_oxyq("dev")
-    url = await asyncio.to_thread(_address, process)
+    url = await process.until_it_says("Oxyq is up: ")
 
     # When one looks, then the numbers move
     async with httpx.AsyncClient(base_url=url) as client:
@@ -66,16 +55,16 @@ async def test_the_demo_moves_stops_on_ctrl_c_and_keeps_its_data(start_oxyq: Sta
         done = await _completed(client, before)
 
     # When Ctrl-C is pressed (twice, as people do), then everything is gone, the embedded server too
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = psutil.Process(process.popen.pid).children(recursive=True)
     assert [child.name() for child in children] == ["valkey-server"]
-    os.killpg(process.pid, signal.SIGINT)
-    os.killpg(process.pid, signal.SIGINT)
-    assert await asyncio.to_thread(process.wait, 30) == 0
+    os.killpg(process.popen.pid, signal.SIGINT)
+    os.killpg(process.popen.pid, signal.SIGINT)
+    assert await process.ended(30) == 0
     _, alive = await asyncio.to_thread(psutil.wait_procs, children, 5)
     assert alive == []
 
     # And started again, what was done is still there
     process = start_oxyq("dev")
-    url = await asyncio.to_thread(_address, process)
+    url = await process.until_it_says("Oxyq is up: ")
     async with httpx.AsyncClient(base_url=url) as client:
         assert await _completed(client, 0) >= done

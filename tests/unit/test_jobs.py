@@ -121,6 +121,12 @@ def test_optional_fields_are_optional_and_absent_on_the_wire() -> None:
     assert {"scheduledFor", "metadata", "instanceId"}.isdisjoint(wire(reminder))
 
 
+def test_a_send_is_the_first_step_unless_it_says_otherwise() -> None:
+    bare = {name: value for name, value in SEND.items() if name not in ("kind", "v", "step")}
+
+    assert wire(parse_new(CampaignSend, bare)) == SEND
+
+
 def test_null_inside_metadata_is_the_tenants_own_and_stays() -> None:
     reminder = parse_new(Automation, {**AUTOMATION, "metadata": {"note": None}})
 
@@ -377,8 +383,43 @@ def test_a_huge_list_of_rubbish_is_refused_quickly(recipients: list[Any]) -> Non
     assert time.perf_counter() - started < 2
 
 
-def test_the_largest_texts_pass() -> None:
-    assert parse_new(InboundMessage, {**MESSAGE, "content": "é" * 4096, "messageId": "😀" * 128})
+@pytest.mark.parametrize(
+    ("kind", "changed", "value"),
+    [
+        ("message", "content", "é" * 4096),
+        ("message", "messageId", "😀" * 128),
+        ("message", "timestamp", 978_307_200_000),
+        ("message", "timestamp", 4_102_444_799_999),
+        ("campaign", "variables", {"name": "x" * 4096, "_" + "x" * 63: ""}),
+        ("campaign", "recipients", ["5511888888888", "9" * 64]),
+        ("send", "step", 1000),
+    ],
+)
+def test_the_largest_values_pass(kind: str, changed: str, value: object) -> None:
+    assert parse_new(MODELS[kind], {**DATA[kind], changed: value})
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "problem"),
+    [
+        (978_307_199_999, "milliseconds since 1970"),
+        (4_102_444_800_000, "milliseconds since 1970"),
+        (978_307_200, "looks like seconds"),
+        (978_307_199, "milliseconds since 1970"),
+        (4_102_444_799, "looks like seconds"),
+        (4_102_444_800, "milliseconds since 1970"),
+    ],
+)
+def test_times_are_of_this_century_in_milliseconds(timestamp: int, problem: str) -> None:
+    with pytest.raises(InvalidPayload, match=problem):
+        parse_new(InboundMessage, {**MESSAGE, "timestamp": timestamp})
+
+
+def test_at_most_ten_problems_are_told() -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        parse_new(InboundMessage, {**MESSAGE, **{f"unknown{number}": 1 for number in range(1000)}})
+
+    assert len(caught.value.problems) == 10
 
 
 def test_a_payload_of_exactly_the_largest_size_passes() -> None:

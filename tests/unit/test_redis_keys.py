@@ -18,7 +18,6 @@ IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_si
 
 def test_the_keys_are_what_they_were() -> None:
     """A changed key would forget what is stored under the old one."""
-    assert redis_keys.accepted("message", "msg-1") == "oxyq:bull:accepted:message:msg-1"
     assert redis_keys.organization("org_1") == "oxyq:bull:org:org_1:organization"
     assert redis_keys.organizations_index() == "oxyq:bull:organizations"
     assert redis_keys.campaign("org_1", "c") == "oxyq:bull:org:org_1:campaign:c"
@@ -26,7 +25,9 @@ def test_the_keys_are_what_they_were() -> None:
 
 
 def test_two_installations_on_one_redis_do_not_meet() -> None:
-    assert redis_keys.accepted("message", "msg-1", prefix="staging") == "oxyq:staging:accepted:message:msg-1"
+    assert redis_keys.organizations_index(prefix="staging") == "oxyq:staging:organizations"
+    assert redis_keys.organization("org_1", prefix="staging") == "oxyq:staging:org:org_1:organization"
+    assert redis_keys.campaign("org_1", "c", prefix="staging") == "oxyq:staging:org:org_1:campaign:c"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
@@ -40,7 +41,7 @@ def test_different_tenants_or_campaigns_never_share_a_key(one: str, other: str, 
     if (one, a) != (other, b):
         assert redis_keys.campaign(one, a) != redis_keys.campaign(other, b)
     assert redis_keys.campaign(one, a) != redis_keys.campaign_recipients(other, b)
-    assert redis_keys.campaign(one, a) != redis_keys.accepted(other, b)
+    assert redis_keys.campaign(one, a) != redis_keys.organization(other)
 
 
 @pytest.mark.parametrize("nasty", ["a:b", "../", "*", "a\r\nSET x", "{slot}", "😀"])

@@ -258,6 +258,24 @@ def test_the_table_lists_every_variable_that_is_read() -> None:
     assert all(meaning for _, _, meaning in settings_table())
 
 
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("REDIS_URL", "–"),
+        ("OXYQ_PORT", "`3001`"),
+        ("OXYQ_REDIS_TLS_VERIFY", "`true`"),
+        ("OXYQ_<QUEUE>_ATTEMPTS", "`3`"),
+        ("OXYQ_<QUEUE>_CONCURRENCY", "message `5`, automation `5`, campaign `3`"),
+        ("OXYQ_<QUEUE>_RATE", "message `10/1`, automation `20/1`, campaign `100/60`"),
+    ],
+)
+def test_the_table_tells_the_defaults(name: str, default: str) -> None:
+    [row] = [row for row in settings_table() if row[0] == name]
+
+    assert row[1] == default
+    assert f"| `{name}` | {default} | {row[2]} |" in settings_markdown().splitlines()
+
+
 def test_the_readme_has_the_table_of_all_settings() -> None:
     """Remake it with: python -c 'from oxyq.settings import settings_markdown as m; print(m())'."""
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import random
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import hiredis
 
@@ -169,8 +169,8 @@ class _Wire(asyncio.Protocol):
         self._suspect = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's own promise for stream sockets
-        self._transport = transport
+        # A cast, since uvloop's transports are asyncio's only by shape.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, command: tuple[Argument, ...]) -> "asyncio.Future[Reply]":
         reply: asyncio.Future[Reply] = self._loop.create_future()

@@ -28,7 +28,7 @@ class AutomationHandler:
                 instance_id=automation.instance_id,
                 recipient=automation.recipient_number,
                 text=automation.content,
-                key=f"{task.job.id}/0",
+                key=f"{automation.job_id()}/0",
             )
         )
         return Done({"status": "sent", "providerId": receipt.provider_id})

@@ -52,7 +52,7 @@ class CampaignSender:
             instance_id=send.instance_id,
             recipient=send.recipient,
             text=send.text,
-            key=f"{task.job.id}/{send.step}",
+            key=f"{send.job_id()}/{send.step}",
         )
         try:
             receipt = await self._gateway.send(message)

@@ -29,7 +29,7 @@ class MessageHandler:
                 instance_id=message.instance_id,
                 recipient=message.sender,
                 text=reply.text,
-                key=f"{task.job.id}/0",
+                key=f"{message.job_id()}/0",
             )
         )
         return Done({"status": "sent", "route": reply.route, "providerId": receipt.provider_id})

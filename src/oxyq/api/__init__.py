@@ -1,0 +1,1 @@
+"""The HTTP door: jobs come in, their state and the system's health go out."""

@@ -1,0 +1,57 @@
+"""The HTTP application: all routes, wired."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from oxyq.api.access import Access
+from oxyq.api.docs_page import OPENAPI_PATH, docs_routes
+from oxyq.api.errors import answer_errors
+from oxyq.api.guard import Guard
+from oxyq.api.health import HealthChecks
+from oxyq.api.intake import Intake
+from oxyq.api.job_status import JobLookup
+from oxyq.api.openapi import add_body_schemas
+from oxyq.api.tokens import Verifier, signing_secret
+from oxyq.app import App
+from oxyq.queues import DEAD_LETTER
+
+TITLE = "Oxyq"
+DESCRIPTION = """The queue backbone of a WhatsApp business platform.
+
+Every error is `{"error": {"code", "message", "field"?, "problems"?, "requestId"}}`.
+After 202 the job is in Redis. After 5xx, or no answer at all, send the same request again: it will be one job.
+"""
+
+
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            add_body_schemas(super().openapi())
+        return super().openapi()
+
+
+def create_api(app: App) -> FastAPI:
+    """The ASGI application over the parts in `app`; raises ConfigurationError when there is no secret for tokens."""
+    api = _Api(
+        title=TITLE,
+        description=DESCRIPTION,
+        version="1",
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would be built from the Host header, which anyone may forge.
+        redirect_slashes=False,
+    )
+    access = Access(Verifier(signing_secret(app.settings)))
+    open_to_all = {name: queue for name, queue in app.queues.items() if name != DEAD_LETTER}
+    for routes in (
+        HealthChecks(app).routes(),
+        Intake(app.producer).routes(access),
+        JobLookup(open_to_all).routes(access),
+        docs_routes(TITLE),
+    ):
+        api.include_router(routes)
+    answer_errors(api)
+    api.add_middleware(Guard)
+    return api

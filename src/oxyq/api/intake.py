@@ -1,0 +1,91 @@
+"""The routes that add jobs: 202 means that Redis has it."""
+
+from typing import Final, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+
+from oxyq.api.access import Access, caller, may_add, require_organization
+from oxyq.api.body import BODY_BYTES, CAMPAIGN_BODY_BYTES, JsonBody, read_object
+from oxyq.api.deadline import redis_deadline
+from oxyq.api.openapi import DELAY_PARAMETER, error_answers, request_body
+from oxyq.api.query import query_parameters, whole_number
+from oxyq.engine.queue import LONGEST_DELAY_MS
+from oxyq.errors import InvalidPayload
+from oxyq.jobs import Automation, CampaignRequest, InboundMessage, Payload
+from oxyq.producer import Producer
+
+_ERRORS: Final = error_answers(400, 401, 403, 408, 409, 413, 415, 422, 503)
+
+
+class Accepted(BaseModel):
+    """Redis has the job; sending the same again gives the same answer and changes nothing."""
+
+    id: str = Field(
+        description="made of the business facts in the body", examples=["msg-0b1ca9dd8a3a4ab0cbb1b9a0bd30cc4f"]
+    )
+    queue: Literal["message", "automation", "campaign"]
+    status: Literal["accepted"] = "accepted"
+
+
+class Intake:
+    """Takes payloads in and hands them to the producer."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+
+    def routes(self, access: Access) -> APIRouter:
+        """POST /v1/messages, /v1/automations and /v1/campaigns."""
+        router = APIRouter(
+            prefix="/v1", tags=["jobs"], dependencies=[Depends(access.authenticated), Depends(may_add)]
+        )  # fmt: skip
+        for path, endpoint, model, parameters in (
+            ("/messages", self.add_message, InboundMessage, []),
+            ("/automations", self.add_automation, Automation, [DELAY_PARAMETER]),
+            ("/campaigns", self.add_campaign, CampaignRequest, []),
+        ):
+            router.add_api_route(
+                path, endpoint, methods=["POST"], status_code=202, responses=_ERRORS,
+                openapi_extra={"requestBody": request_body(model), "parameters": parameters},
+            )  # fmt: skip
+        return router
+
+    async def add_message(self, request: Request, response: Response) -> Accepted:
+        """Add an incoming message: it is answered."""
+        query_parameters(request)
+        body = await _read(request, InboundMessage, BODY_BYTES)
+        async with redis_deadline():
+            job_id = await self._producer.add_message_job(body.fields)
+        return _accepted(response, Accepted(id=job_id, queue="message"))
+
+    async def add_automation(self, request: Request, response: Response) -> Accepted:
+        """Add a reminder or follow-up: it is sent after `delay_ms`, or else at its `scheduledFor`, or else now."""
+        delay_ms = whole_number(query_parameters(request, "delay_ms"), "delay_ms", LONGEST_DELAY_MS)
+        body = await _read(request, Automation, BODY_BYTES)
+        async with redis_deadline():
+            job_id = await self._producer.add_automation_job(body.fields, delay_ms=delay_ms)
+        return _accepted(response, Accepted(id=job_id, queue="automation"))
+
+    async def add_campaign(self, request: Request, response: Response) -> Accepted:
+        """Add a campaign: its template is sent to each recipient."""
+        query_parameters(request)
+        body = await _read(request, CampaignRequest, CAMPAIGN_BODY_BYTES)
+        async with redis_deadline(body.bytes):
+            job_id = await self._producer.add_campaign_job(body.fields)
+        return _accepted(response, Accepted(id=job_id, queue="campaign"))
+
+
+async def _read(request: Request, model: type[Payload], cap_bytes: int) -> JsonBody:
+    """The body, its organization compared with the token's; everything else about it is the producer's to check."""
+    body = await read_object(request, cap_bytes)
+    for name, field in model.model_fields.items():
+        # The producer takes Python's names too. On the wire there is one name, the one that is compared below.
+        if name != field.alias and name in body.fields:
+            raise InvalidPayload(name, f"is not a known field; did you mean {field.alias}?")
+    require_organization(caller(request), body.fields.get("organizationId"))
+    return body
+
+
+def _accepted(response: Response, accepted: Accepted) -> Accepted:
+    response.headers["Location"] = f"/v1/jobs/{accepted.queue}/{accepted.id}"
+    return accepted

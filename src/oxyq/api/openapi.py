@@ -1,0 +1,86 @@
+"""What the OpenAPI page says beyond what FastAPI can see: bodies that we read ourselves, and errors."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from oxyq.api.errors import RETRY_AFTER_SECONDS, ErrorBody
+from oxyq.engine.queue import LONGEST_DELAY_MS
+from oxyq.jobs import Automation, CampaignRequest, InboundMessage
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+_BODIES: Final = (InboundMessage, Automation, CampaignRequest)
+
+_EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
+    InboundMessage: {
+        "organizationId": "org_123",
+        "instanceId": "wa_instance_1",
+        "from": "5511999999999@c.us",
+        "content": "Olá, quero agendar um banho",
+        "messageId": "msg_abc123",
+        "timestamp": 1795377084000,
+    },
+    Automation: {
+        "automationId": "auto_001",
+        "organizationId": "org_123",
+        "type": "reminder",
+        "recipientNumber": "5511999999999",
+        "content": "Lembrete: Consulta amanhã às 10h",
+        "scheduledFor": 1795380684000,
+        "metadata": {"bookingId": "booking_123"},
+    },
+    CampaignRequest: {
+        "campaignId": "campaign_001",
+        "organizationId": "org_123",
+        "recipients": ["5511888888888", {"number": "5511777777777", "variables": {"name": "Ana"}}],
+        "template": "Olá {{name}}, temos promoção hoje!",
+        "variables": {"name": "Cliente"},
+    },
+}
+
+_MEANINGS: Final[Mapping[int, str]] = {
+    400: "the body is empty, cut off or no JSON",
+    401: "no token, or one that is not valid; the answer is the same whatever is wrong with it",
+    403: "the token's role or organization may not do this",
+    404: "there is no such thing in your organization",
+    408: "the body came too slowly",
+    409: "the id was used before with other data",
+    413: "the body is too big",
+    415: "the body is not application/json, or is compressed",
+    422: "a field is wrong: `field` and `problems` name each and the fix",
+    503: f"Redis is away; try again after {RETRY_AFTER_SECONDS} s. Sending the same again is safe: it is one job",
+}
+
+DELAY_PARAMETER: Final[Mapping[str, object]] = {
+    "name": "delay_ms",
+    "in": "query",
+    "required": False,
+    "description": "send it after so many milliseconds; goes before `scheduledFor`",
+    "schema": {"type": "integer", "minimum": 0, "maximum": LONGEST_DELAY_MS},
+}
+
+
+def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route may answer, for its `responses`."""
+    return {status: {"model": ErrorBody, "description": _MEANINGS[status]} for status in statuses}
+
+
+def request_body(model: type[BaseModel]) -> dict[str, object]:
+    """The `requestBody` of a route that takes this model."""
+    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": _EXAMPLES[model]}}}
+
+
+def add_body_schemas(document: dict[str, Any]) -> None:
+    """Put the models of all bodies into an OpenAPI document."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for model in _BODIES:
+        schema = model.model_json_schema(by_alias=True, ref_template=_REFERENCE)
+        for name, inner in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+            schemas[name] = _as_taken(inner)
+
+
+def _as_taken(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with unknown fields refused, as they are on the way in (from Redis they are kept)."""
+    return {**schema, "additionalProperties": False} if "properties" in schema else schema

@@ -1,0 +1,120 @@
+"""`oxyq orgs`: the tenants and their settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oxyq.cli.arguments import AsJson, examples
+from oxyq.cli.entries import read_value
+from oxyq.cli.output import as_json as to_json
+from oxyq.cli.output import print_json, print_table, say, say_block
+from oxyq.cli.session import with_app
+from oxyq.errors import InvalidPayload, NotFound
+
+if TYPE_CHECKING:  # so that `--help` loads none of it
+    from oxyq.app import App
+    from oxyq.organizations import Organization
+    from oxyq.outcomes import JsonValue
+
+#: Characters of a value that are shown when it changed.
+SHOWN = 200
+
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Organizations (tenants) and their settings.")
+
+
+@group.command(
+    "set", epilog=examples("oxyq orgs set shop.json", "oxyq orgs show org_1 --json | edit | oxyq orgs set -")
+)
+def set_organization(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="A JSON file, or - for standard input.")],
+    as_json: AsJson = False,
+) -> None:
+    """Store one organization in place of what was there, and print what changed.
+
+    Fields: id, name, timeZone, owners, instances, faq (questions and answer), handOff. What is left out gets its
+    default again.
+    """
+    from oxyq.jobs import parse_new, wire
+    from oxyq.organizations import Organization
+
+    # parse_new says so when it is no object.
+    organization = parse_new(Organization, read_value(source))  # type: ignore[arg-type]
+
+    async def work(app: App) -> tuple[bool, dict[str, JsonValue]]:
+        before = await _before(app, organization.id)
+        await app.organizations.save(organization)
+        return before is None, {} if before is None else wire(before)
+
+    is_new, before = with_app(work)
+    changes = _changes(before, wire(organization))
+    if as_json:
+        print_json({"id": organization.id, "created": is_new, "changed": dict[str, Any](changes)})
+        return
+    say(f"{organization.id}: {'created' if is_new else 'changed' if changes else 'nothing changed'}")
+    for field, (old, new) in changes.items():
+        say(f"  {field}: {_short(new)}" if is_new else f"  {field}: {_short(old)} → {_short(new)}")
+
+
+@group.command(epilog=examples("oxyq orgs show org_1", "oxyq orgs show org_1 --json"))
+def show(
+    organization_id: Annotated[str, typer.Argument(metavar="ID", help="The organization's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one organization."""
+    from oxyq.jobs import wire
+
+    async def work(app: App) -> Organization:
+        found = await app.organizations.get(organization_id)
+        if found is None:
+            raise NotFound(f"there is no organization {organization_id!r}; list them with: oxyq orgs list")
+        return found
+
+    found = with_app(work)
+    if as_json:
+        print_json(wire(found))
+        return
+    for name, value in wire(found).items():
+        if name != "faq":
+            say(f"{name + ':':<12}{_plain(value)}")
+    for entry in found.faq:
+        say_block(f"\n? {' / '.join(entry.questions)}\n{entry.answer}")
+
+
+@group.command("list", epilog=examples("oxyq orgs list"))
+def list_organizations(as_json: AsJson = False) -> None:
+    """List all organizations."""
+    from oxyq.jobs import wire
+
+    async def work(app: App) -> list[Organization]:
+        return await app.organizations.list()
+
+    found = with_app(work)
+    if as_json:
+        print_json({"organizations": list[Any](wire(organization) for organization in found)})
+        return
+    rows = [(one.id, len(one.owners), len(one.instances), len(one.faq), one.time_zone, one.name) for one in found]
+    numbers = ("owners", "instances", "faq")
+    print_table(("id", *numbers, "time zone", "name"), rows, numbers)
+
+
+async def _before(app: App, organization_id: str) -> Organization | None:
+    try:
+        return await app.organizations.get(organization_id)
+    except InvalidPayload:
+        return None  # broken in Redis: replacing it is the cure
+
+
+def _changes(before: dict[str, JsonValue], after: dict[str, JsonValue]) -> dict[str, list[JsonValue]]:
+    names = [*after, *(name for name in before if name not in after)]
+    return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
+
+
+def _short(value: JsonValue) -> str:
+    text = to_json(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _plain(value: JsonValue) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,72 @@
+"""One command's work on the queues: settings read, everything opened, and closed again whatever happens."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from oxyq.cli.endings import SIGNALLED
+from oxyq.cli.output import note, warn
+
+if TYPE_CHECKING:  # so that `--help` loads none of it
+    import asyncio
+
+    from oxyq.app import App
+    from oxyq.settings import Settings
+
+T = TypeVar("T")
+
+
+def with_app(work: Callable[[App], Coroutine[Any, Any, T]]) -> T:
+    """Do `work` with everything open; the embedded server is joined, or started for as long as it takes."""
+    import asyncio
+
+    settings = settings_of_this_process()
+    if settings.redis_url is None:
+        note(f"REDIS_URL is not set: using the embedded server in {settings.data_dir.absolute()}")
+    return asyncio.run(_supervised(settings, work))
+
+
+def settings_of_this_process() -> Settings:
+    """The settings, with a loud word about what makes them unsafe."""
+    from oxyq.settings import load_settings
+
+    settings = load_settings()
+    if not settings.redis_tls_verify:
+        warn("OXYQ_REDIS_TLS_VERIFY=false: anybody between here and Redis can read and change everything")
+    return settings
+
+
+async def _supervised(settings: Settings, work: Callable[[App], Coroutine[Any, Any, T]]) -> T:
+    """Signals only stop the work itself: a server that is being started or stopped must not be left behind."""
+    import asyncio
+
+    from oxyq.app import open_app
+
+    stopped: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+    _listen(stopped)
+    async with open_app(settings) as app:
+        task = asyncio.ensure_future(work(app))
+        either: set[asyncio.Future[Any]] = {task, stopped}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if task.cancelled():
+        raise typer.Exit(SIGNALLED + stopped.result())
+    return task.result()
+
+
+def _listen(stopped: asyncio.Future[signal.Signals]) -> None:
+    import asyncio
+
+    def stop(sign: signal.Signals) -> None:
+        if not stopped.done():
+            stopped.set_result(sign)
+
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # nohup
+            asyncio.get_running_loop().add_signal_handler(sign, stop, sign)

@@ -1,0 +1,120 @@
+"""Health answers without a token, in time, truthfully, and gives no secret away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from oxyq.api.application import create_api
+from oxyq.app import App, open_app
+from oxyq.settings import load_settings
+from tests.conftest import StartRedis
+from tests.integration.api.conftest import As
+from tests.integration.api.payloads import AUTOMATION, MESSAGE
+from tests.redis_server import RedisServer
+
+PATHS = ("/health", "/health/redis", "/health/queues", "/ready")
+
+
+@asynccontextmanager
+async def client_on(server: RedisServer, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller of an application on this server."""
+    settings = load_settings({"REDIS_URL": server.url, "OXYQ_DATA_DIR": str(folder)})
+    async with open_app(settings) as app:
+        transport = httpx.ASGITransport(create_api(app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://oxyq.test") as client:
+            yield client
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_health_needs_no_token(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 200
+    assert (await client.head(path)).status_code == 200
+
+
+async def test_queues_are_counted(client: httpx.AsyncClient, as_: As, app: App) -> None:
+    await client.post("/v1/messages", json=MESSAGE, headers=as_())
+    await client.post("/v1/automations?delay_ms=60000", json=AUTOMATION, headers=as_())
+    await app.producer.send_to_dlq(originalQueue="message", originalJobId="msg-1", failedReason="by hand")
+    await app.queues["campaign"].pause()
+
+    health = (await client.get("/health/queues")).json()
+
+    assert health["status"] == "ok"
+    assert set(health["queues"]) == {"message", "automation", "campaign"}
+    empty = {"waiting": 0, "active": 0, "delayed": 0, "waitingChildren": 0, "failed": 0, "completedKept": 0}
+    assert health["queues"]["message"] == {**empty, "waiting": 1, "completed": 0, "paused": False}
+    assert health["queues"]["automation"] == {**empty, "delayed": 1, "completed": 0, "paused": False}
+    assert health["queues"]["campaign"] == {**empty, "completed": 0, "paused": True}
+    assert health["deadLetters"] == 1
+
+
+async def test_completed_counts_on_when_old_jobs_are_gone(client: httpx.AsyncClient, app: App) -> None:
+    keys = app.queues["message"].keys
+    await app.redis.hset(keys.metrics_completed, "count", 150)
+
+    message = (await client.get("/health/queues")).json()["queues"]["message"]
+
+    assert (message["completed"], message["completedKept"]) == (150, 0)
+
+
+async def test_redis_is_described(client: httpx.AsyncClient) -> None:
+    health = (await client.get("/health/redis")).json()
+
+    assert (health["status"], health["server"], health["maxmemoryPolicy"]) == ("ok", "redis", "noeviction")
+    assert health["version"].count(".") == 2
+    assert 0 < health["latencyMs"] < 1000
+    assert health["memory"]["usedBytes"] > 100_000
+    assert health["memory"]["maxBytes"] is None
+    assert health["aof"] is False
+    assert ["append-only file is off" in warning for warning in health["warnings"]] == [True]
+
+
+async def test_settings_that_lose_jobs_are_warned_of(start_redis: StartRedis, tmp_path: Path) -> None:
+    risky = start_redis("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--appendonly", "yes")
+
+    async with client_on(risky, tmp_path) as client:
+        health = (await client.get("/health/redis")).json()
+
+    assert health["memory"]["maxBytes"] == 100 * 1024 * 1024
+    assert health["aof"] is True
+    assert ["set it to noeviction" in warning for warning in health["warnings"]] == [True]
+
+
+async def test_ready_means_that_redis_takes_writes(own_redis: RedisServer, tmp_path: Path) -> None:
+    """PING is answered in all of these, and no job could be added."""
+    async with client_on(own_redis, tmp_path) as client:
+        with own_redis.client() as redis:
+            for spoil, mend, code in (
+                ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
+                ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"),
+            ):
+                assert (await client.get("/ready")).status_code == 200
+
+                redis.execute_command(*spoil.split())
+                answer = await client.get("/ready")
+                assert answer.status_code == 503
+                assert code in answer.json()["error"]["message"]
+                assert (await client.get("/health/redis")).status_code == 200
+
+                redis.execute_command(*mend.split())
+                assert (await client.get("/ready")).json() == {"status": "ready"}
+            assert redis.keys() == []
+
+
+async def test_a_stranger_learns_no_secret(start_redis: StartRedis, tmp_path: Path) -> None:
+    password = "hunter2-#@:/-é"
+    server = start_redis(password=password)
+
+    async with client_on(server, tmp_path) as client:
+        for is_away in (False, True):
+            if is_away:
+                server.kill()
+            answers = await asyncio.gather(*(client.get(path) for path in PATHS))
+            assert [answer.status_code for answer in answers] == ([200, 503, 503, 503] if is_away else [200] * 4)
+            for answer in answers:
+                assert "hunter2" not in answer.text
+                assert str(server.port) not in answer.text

@@ -1,0 +1,108 @@
+"""Commands before a terminal: they ask, they colour, they show how far they are."""
+
+import json
+import os
+import pty
+import select
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.command_line import DEADLINE_SECONDS, CommandLine
+from tests.integration.cli.test_enqueue import REMINDER
+
+
+@dataclass
+class Terminal:
+    """A pseudo terminal: what a user types and sees."""
+
+    ours: int
+    theirs: int
+    seen: str = ""
+
+    def type(self, text: str) -> None:
+        os.write(self.ours, text.encode())
+
+    def read(self) -> bool:
+        """Read what comes next; False when nothing does."""
+        ready, _, _ = select.select([self.ours], [], [], 0.2)
+        if ready:
+            self.seen += os.read(self.ours, 65536).decode()
+        return bool(ready)
+
+    def until(self, wanted: str) -> None:
+        """Read until `wanted` is seen; fails the test when it does not come."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while wanted not in self.seen:
+            assert self.read() or time.monotonic() < deadline, f"no {wanted!r} in {self.seen!r}"
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    ours, theirs = pty.openpty()
+    yield Terminal(ours, theirs)
+    os.close(ours)
+    os.close(theirs)
+
+
+def run(oxyq: CommandLine, terminal: Terminal, *arguments: str, answer: str | int | None = None) -> int:
+    """Run a command on the terminal, answer its question by text or signal, and return its exit code."""
+    there = terminal.theirs
+    with oxyq.start(*arguments, stdin=there, stdout=there, stderr=there, TERM="xterm") as process:
+        if isinstance(answer, str):
+            terminal.until("[y/N]")
+            terminal.type(answer)
+        elif answer is not None:
+            terminal.until("[y/N]")
+            process.send_signal(answer)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while process.poll() is None or terminal.read():
+            terminal.read()
+            assert time.monotonic() < deadline, terminal.seen
+        return process.returncode
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"),
+    [("y\n", 0, 0), ("n\n", 1, 1), (signal.SIGINT, 130, 1)],
+    ids=["yes", "no", "ctrl-c"],
+)
+def test_draining_asks_with_the_numbers(
+    oxyq: CommandLine, terminal: Terminal, answer: str | int, code: int, left: int
+) -> None:
+    oxyq("enqueue", "automation", "-", stdin=json.dumps(REMINDER))
+
+    ended = run(oxyq, terminal, "queues", "drain", "automation", answer=answer)
+
+    assert "Remove for good: 1 waiting in automation?" in terminal.seen
+    assert "Traceback" not in terminal.seen
+    assert ended == code
+    assert oxyq("queues", "stats", "--json").json()["queues"]["automation"]["waiting"] == left
+
+
+def test_tables_have_colours_only_here(oxyq: CommandLine, terminal: Terminal) -> None:
+    assert run(oxyq, terminal, "queues", "stats") == 0
+
+    assert "\x1b[1m" in terminal.seen
+    assert "\x1b" not in oxyq.process("queues", "stats", TERM="xterm").out
+
+
+def test_a_long_work_shows_how_far_it_is(oxyq: CommandLine, terminal: Terminal) -> None:
+    lines = "\n".join(json.dumps({**REMINDER, "automationId": f"a{number}"}) for number in range(450))
+    (oxyq.folder / "reminders.jsonl").write_text(lines)
+
+    assert run(oxyq, terminal, "enqueue", "automation", "reminders.jsonl") == 0
+
+    assert "200 of 450 jobs added" in terminal.seen
+    assert "450 of 450 jobs added" in terminal.seen
+
+
+def test_who_uses_the_embedded_server_is_told(oxyq: CommandLine, terminal: Terminal) -> None:
+    del oxyq.settings["REDIS_URL"]
+
+    assert run(oxyq, terminal, "queues", "stats") == 0
+
+    assert f"using the embedded server in {oxyq.folder / '.oxyq'}" in terminal.seen

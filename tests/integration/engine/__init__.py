@@ -1,0 +1,1 @@
+"""Stories of the engine against a real Redis server."""
