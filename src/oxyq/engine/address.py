@@ -33,6 +33,8 @@ class Address:
         try:
             parts = urlsplit(url.strip())
             port = parts.port or DEFAULT_PORT
+            if parts.fragment:
+                raise ValueError("#")
         except ValueError:
             raise ConfigurationError(
                 "REDIS_URL cannot be read: percent-encode the characters / # ? @ : of the password "
@@ -49,7 +51,7 @@ class Address:
                 path=unquote(parts.path),
                 username=username,
                 password=password,
-                database=int(parse_qs(parts.query).get("db", ["0"])[0]),
+                database=_database(parse_qs(parts.query).get("db", ["0"])[0]),
             )
         if not parts.hostname:
             raise ConfigurationError("REDIS_URL has no host; write redis://HOST:PORT")
@@ -93,5 +95,8 @@ class Address:
 def _database(path: str) -> int:
     number = path.strip("/")
     if number and not number.isdigit():
-        raise ConfigurationError(f"REDIS_URL ends with /{number}; the part after the port is a database number")
+        # Not shown: it may be the rest of a password that holds a slash.
+        raise ConfigurationError(
+            "REDIS_URL has something other than a database number at its end; percent-encode / # ? in the password"
+        )
     return int(number or 0)

@@ -56,6 +56,8 @@ class Alarm:
     def close(self) -> None:
         """Be silent from now on."""
         self._closed = True
+        if self._due is not None and self._due_ms > now_ms():
+            self._watch.put_back(self._due_ms)  # the mark we took is what would have woken the others
         self._watch.close()
         for timer in (self._due, self._limit_timer):
             if timer is not None:

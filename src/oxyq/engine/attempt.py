@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -96,10 +97,19 @@ def bury(job: Job, reason: str, kind: str, rules: Rules, error: BaseException | 
     burial = None
     if rules.dead_letter_queue is not None:
         letter = dead_letter(job, reason, kind, history)
-        burial = Burial(dead_letter_id(job.queue, job.id), encode_json(letter))
+        burial = Burial(dead_letter_id(job.queue, job.id), _letter_json(letter))
     flags = tuple(flag for flag in ("fpof", "cpof", "idof", "rdof") if job.options.get(flag))
     keep = _keep(job.options.get("removeOnFail"), rules.keep_failed)
     return FailedForGood(job.id, job.token, reason, fields, keep, job.attempts, burial, flags)
+
+
+def _letter_json(letter: dict[str, JsonValue]) -> str:
+    try:
+        return encode_json(letter)
+    except ValueError:
+        # A number such as 1e400: Python reads it as infinite, and JSON has no such thing. Keep it as text.
+        raw = {name: json.dumps(letter[name]) for name in ("data", "opts")}
+        return encode_json({**letter, "data": None, "opts": {}, "raw": raw})
 
 
 def dead_letter_id(queue: str, job_id: str) -> str:

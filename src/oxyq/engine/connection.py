@@ -85,7 +85,8 @@ class Connection:
         if self._ready.is_set():
             return
         try:
-            await asyncio.wait_for(self._ready.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._ready.wait()
         except TimeoutError:
             raise QueueUnavailable(
                 f"Redis at {self.address} cannot be reached ({self.last_error or 'no answer'}); "
@@ -115,7 +116,9 @@ class Connection:
         pause = FIRST_RECONNECT_SECONDS
         while not self._closed:
             try:
-                wire = await asyncio.wait_for(self._connect(), self._connect_timeout)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes as the connection does.
+                async with asyncio.timeout(self._connect_timeout):
+                    wire = await self._connect()
             except (OSError, TimeoutError, QueueUnavailable) as error:
                 self.last_error = str(error) or type(error).__name__
                 await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads reconnects, no secret
@@ -278,7 +281,8 @@ async def _open_tcp(address: Address, make: Callable[[], _Wire]) -> _Wire:
         sock.setblocking(False)
         try:
             # A share each: an IPv6 route that swallows packets must leave time to try IPv4.
-            await asyncio.wait_for(loop.sock_connect(sock, where), CONNECT_TIMEOUT_SECONDS / (len(found) + 1))
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS / (len(found) + 1)):
+                await loop.sock_connect(sock, where)
         except OSError as error:  # TimeoutError is one
             sock.close()
             last = error

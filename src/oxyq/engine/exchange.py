@@ -52,6 +52,8 @@ class Exchange:
         answer = Answer()
         if self._lost_tokens:
             await self._reclaim(answer)
+            wanted = 0  # what was found takes those places
+            answer.inconclusive = True
         tokens = [self._new_token() for _ in range(max(wanted - len(endings), 0))]
         replies = await asyncio.gather(
             *(self._scripts.settle(ending, self._rules, fetch_next=i < wanted) for i, ending in enumerate(endings)),
@@ -73,7 +75,7 @@ class Exchange:
         else:
             self._failed(ending.token, reply, answer)
             answer.unsaid.append(ending)
-            if not (isinstance(reply, ConnectionLost) and not reply.sent):
+            if _may_have_run(reply):
                 self._said_before.add((ending.job_id, ending.token))
 
     def _read_settled(self, ending: Settlement, reply: Settled, answer: Answer) -> None:
@@ -122,6 +124,16 @@ class Exchange:
     def _new_token(self) -> str:
         self._fetches += 1
         return f"{self._worker_token}:{self._fetches}"
+
+
+#: Errors by which Redis says that it did nothing; after any other one a script may have done part of its work.
+DID_NOTHING = frozenset("BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF NOAUTH NOPERM NOREPLICAS OOM READONLY".split())
+
+
+def _may_have_run(error: QueueUnavailable) -> bool:
+    if isinstance(error, RedisReplyError):
+        return error.code not in DID_NOTHING
+    return not isinstance(error, ConnectionLost) or error.sent
 
 
 def _as_error(reply: object) -> BaseException:

@@ -115,10 +115,14 @@ def _json(fields: dict[bytes, bytes], name: bytes) -> JsonValue:
     if name not in fields:
         raise MalformedJob(f"it has no {name.decode()!r}: something else removed or overwrote the job")
     try:
-        value: JsonValue = json.loads(fields[name])
+        value: JsonValue = json.loads(fields[name], parse_constant=_no_json)
     except (ValueError, RecursionError) as error:
         raise MalformedJob(f"its {name.decode()!r} is not JSON: {error}") from None
     return value
+
+
+def _no_json(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")  # Python would read NaN and Infinity, and nobody could write them again
 
 
 def _object(fields: dict[bytes, bytes], name: bytes) -> dict[str, JsonValue]:

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from oxyq.engine.address import Address
-from oxyq.engine.scripts import QueueScripts, extend_arguments, package_text
+from oxyq.engine.scripts import QueueScripts, extend_arguments, package_script
 from oxyq.errors import QueueUnavailable
 
 #: A lock is renewed this often within its time, so two renewals may fail before it is lost.
@@ -95,7 +97,7 @@ class LockKeeper:
                 continue
             for group in list(self._groups):
                 if group.tokens and silent < group.lock_ms / 1000 * GUARDED_LOCK_TIMES:
-                    client = client or redis.Redis(**self._address.redis_py_options(), socket_timeout=5)  # type: ignore[arg-type]
+                    client = client or _impatient_client(self._address)
                     with contextlib.suppress(redis.RedisError, RuntimeError):
                         _renew_from_thread(client, group)
         if client is not None:
@@ -107,7 +109,16 @@ class LockKeeper:
         return shortest / 1000 / RENEWALS_PER_LOCK
 
 
+def _impatient_client(address: Address) -> redis.Redis:
+    """A client that tries once: the next round comes soon, and redis-py's own pauses would outlast a lock."""
+    return redis.Redis(**address.redis_py_options(), socket_timeout=2, retry=Retry(NoBackoff(), 0))  # type: ignore[arg-type]
+
+
 def _renew_from_thread(client: redis.Redis, group: HeldLocks) -> None:
-    keys = group.scripts.keys
+    keys, script = group.scripts.keys, package_script("extendLocks")
     arguments = extend_arguments(keys, list(group.tokens.items()), group.lock_ms)
-    client.eval(package_text("extendLocks"), 1, keys.stalled, *arguments)
+    try:
+        client.eval(script.text, 1, keys.stalled, *arguments)
+    except redis.ResponseError:
+        if script.plain is not None:  # a Redis before 7
+            client.eval(script.plain.text, 1, keys.stalled, *arguments)

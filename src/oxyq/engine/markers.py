@@ -41,6 +41,10 @@ class Watch:
         """Stop listening; a marker popped after this is put back for others."""
         self.armed = False
 
+    def put_back(self, due_ms: int) -> None:
+        """Leave the mark of a job due at `due_ms` for other workers."""
+        self._markers.put_back(self.key, due_ms)
+
     def close(self) -> None:
         """Forget this queue."""
         self.armed = False
@@ -75,6 +79,11 @@ class Markers:
             for command in (("ZADD", self._interrupt, 0, "0"), ("PEXPIRE", self._interrupt, INTERRUPT_TTL_MS)):
                 self._commands.call(*command).add_done_callback(_ignore)
 
+    def put_back(self, key: str, score: int) -> None:
+        """Write a marker that was popped by one who cannot use it: 0 for "now", or when a delayed job is due."""
+        if self._commands.is_ready:
+            self._commands.call("ZADD", key, score, "1" if score else "0").add_done_callback(_ignore)
+
     def forget(self, watch: Watch) -> None:
         """Drop a watch."""
         self._watches.pop(watch.key, None)
@@ -108,12 +117,12 @@ class Markers:
             for watch in [watch for watch in self._watches.values() if watch.armed]:
                 self._work(watch, 0)
             return
-        key, member, score = reply[0].decode(), reply[1], int(float(reply[2]))
+        key, score = reply[0].decode(), int(float(reply[2]))
         watch_or_none = self._watches.get(key)
         if watch_or_none is not None and watch_or_none.armed:
             self._work(watch_or_none, score)
         elif key != self._interrupt:
-            self._commands.call("ZADD", key, score, member).add_done_callback(_ignore)
+            self.put_back(key, score)
 
     @staticmethod
     def _work(watch: Watch, due_ms: int) -> None:

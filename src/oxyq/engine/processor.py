@@ -170,8 +170,8 @@ class Processor:
             self.idle.set()
 
     async def _recover_from(self, answer: Answer) -> None:
-        if answer.foreign:
-            await write_foreign(self._scripts, self._tell)
+        if answer.foreign and await write_foreign(self._scripts, self._tell):
+            return  # that was the trouble
         if answer.trouble is None:
             self._pause = 0.0
             return

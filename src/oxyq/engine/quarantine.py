@@ -30,20 +30,33 @@ def unreadable_letter(raw: RawJob, queue: str, reason: str) -> dict[str, JsonVal
     return _letter(queue, raw.id, reason, _text(raw.fields.get(b"name", b"")), fields)
 
 
-async def write_foreign(scripts: QueueScripts, tell: Callable[[EngineEvent], None]) -> None:
-    """Expel from active what is no hash, and bury each; the foreign key itself is left as it was found."""
-    queue, grave = scripts.keys.name, scripts.dead_letters
+async def write_foreign(scripts: QueueScripts, tell: Callable[[EngineEvent], None]) -> bool:
+    """Expel from active what is no hash, and bury each; the foreign key itself is left as it was found.
+
+    Returns whether there was any.
+    """
     try:
-        for job_id, kind in await scripts.expel_foreign():
-            reason = f"malformed: the key of this job holds a {kind}, not a job; something else overwrote it"
-            if grave is not None:
-                letter_id = dead_letter_id(queue, job_id)
-                body = encode_json(_letter(queue, job_id, reason, "", {}))
-                letter = NewJob(letter_id, "failed-job", body, {"attempts": 1}, now_ms())
-                await QueueScripts(grave, scripts.connection).add(letter)
-            tell(JobQuarantined(queue, job_id, reason))
+        found = await scripts.expel_foreign()
+        await bury_foreign(scripts, found, tell)
     except QueueUnavailable as error:
-        tell(WorkerTrouble(queue, f"quarantine: {error}"))
+        tell(WorkerTrouble(scripts.keys.name, f"quarantine: {error}"))
+        return False
+    return bool(found)
+
+
+async def bury_foreign(
+    scripts: QueueScripts, found: list[tuple[str, str]], tell: Callable[[EngineEvent], None]
+) -> None:
+    """Write a dead letter for each (job id, type of what its key holds)."""
+    queue, grave = scripts.keys.name, scripts.dead_letters
+    for job_id, kind in found:
+        reason = f"malformed: the key of this job holds a {kind}, not a job; something else overwrote it"
+        if grave is not None:
+            letter_id = dead_letter_id(queue, job_id)
+            body = encode_json(_letter(queue, job_id, reason, "", {}))
+            letter = NewJob(letter_id, "failed-job", body, {"attempts": 1}, now_ms())
+            await QueueScripts(grave, scripts.connection).add(letter)
+        tell(JobQuarantined(queue, job_id, reason))
 
 
 def _letter(queue: str, job_id: str, reason: str, name: str, raw: dict[str, JsonValue]) -> dict[str, JsonValue]:

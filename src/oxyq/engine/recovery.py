@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from oxyq.engine.connection import RedisReplyError
 from oxyq.engine.events import EngineEvent, JobsRecovered, WorkerTrouble
-from oxyq.engine.quarantine import write_foreign
+from oxyq.engine.quarantine import bury_foreign
 from oxyq.engine.scripts import QueueScripts
 from oxyq.errors import QueueUnavailable
 
@@ -39,11 +39,10 @@ class StallCheck:
         # The key that makes others skip must have run out when our own next look comes.
         shared_ms = max(int(self._interval * 900), 1)
         try:
-            recovered = await self._scripts.recover_stalled(self._max_stalled, shared_ms)
+            recovered, foreign = await self._scripts.recover_stalled(self._max_stalled, shared_ms)
+            await bury_foreign(self._scripts, foreign, self._tell)
         except RedisReplyError as error:
             self._tell(WorkerTrouble(self._scripts.keys.name, f"looking for stalled jobs: {error}"))
-            if error.code == "WRONGTYPE":
-                await write_foreign(self._scripts, self._tell)
         except QueueUnavailable:
             return
         else:

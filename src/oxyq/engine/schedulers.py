@@ -1,6 +1,6 @@
 """Job schedulers (cron and every): creating them, and queueing the next job when one starts."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from oxyq.engine.job import Job, as_int, encode_json
@@ -77,16 +77,45 @@ class Schedulers:
 
 def next_cron_ms(cron: str, after_ms: int, time_zone: str | None) -> int:
     """The first time after `after_ms` that `cron` (5 fields, or 6 with seconds first) names; raises InvalidPayload."""
-    from croniter import croniter  # heavy, and most processes schedule nothing
-    from croniter.croniter import CroniterError
+    from croniter.croniter import CroniterError  # heavy, and most processes schedule nothing
 
     zone = _zone(time_zone)
+    after = datetime.fromtimestamp(after_ms / 1000, tz=zone)
+    wall = after.replace(tzinfo=None)
     try:
-        start = datetime.fromtimestamp(after_ms / 1000, tz=zone)
-        following: datetime = croniter(cron, start, second_at_beginning=True).get_next(datetime)
+        found = _next_on_the_wall(cron, wall, after_ms, zone)
+        if _runs_every_hour(cron) and _clock_changes_near(after_ms, zone):
+            # An hour that comes twice in autumn counts twice for "every few minutes", once for "at half past one".
+            found = min(found, _next_on_the_wall(cron, wall - timedelta(hours=1), after_ms, zone))
     except (CroniterError, ValueError) as error:
         raise InvalidPayload("cron", f"{cron!r} cannot be read: {error}") from None
-    return int(following.timestamp() * 1000)
+    return found
+
+
+def _next_on_the_wall(cron: str, wall: datetime, after_ms: int, zone: tzinfo) -> int:
+    """Walk on the clock on the wall and put the zone on afterwards, as Node's cron-parser does.
+
+    croniter with a zone goes wrong when summer time begins or ends, and even names times that have passed.
+    """
+    from croniter import croniter
+
+    times = croniter(cron, wall, second_at_beginning=True)
+    while True:
+        wall = times.get_next(datetime)
+        for fold in (0, 1):
+            ms = int(wall.replace(tzinfo=zone, fold=fold).timestamp() * 1000)
+            if ms > after_ms:
+                return ms
+
+
+def _clock_changes_near(ms: int, zone: tzinfo) -> bool:
+    moments = (datetime.fromtimestamp(ms / 1000 + hours * 3600, tz=zone) for hours in (-2, 0, 2))
+    return len({moment.utcoffset() for moment in moments}) > 1
+
+
+def _runs_every_hour(cron: str) -> bool:
+    fields = cron.split()
+    return cron == "@hourly" or (len(fields) >= 5 and fields[-4].startswith("*"))
 
 
 def _zone(name: str | None) -> tzinfo:

@@ -67,7 +67,7 @@ PACKAGE_SCRIPTS: Final[dict[str, int]] = {
 #: refused. Without this a queue that filled Redis could never be drained.
 RUN_WHEN_MEMORY_IS_FULL: Final = frozenset(
     "bury cleanJobsInSet expel extendLocks fail_and_bury moveJobFromActiveToWait moveStalledJobsToWait moveToActive "
-    "moveToDelayed moveToFinished reclaim removeJob retryJob".split()
+    "moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob".split()
 )
 
 #: Data points of BullMQ's per-minute metrics that are kept: two weeks, as Bull Board charts at most.
@@ -271,12 +271,16 @@ class QueueScripts:
         reply = await self._package("extendLocks", [self.keys.stalled], extend_arguments(self.keys, held, lock_ms))
         return [as_text(job_id) for job_id in _list(reply)]
 
-    async def recover_stalled(self, max_stalled: int, interval_ms: int) -> list[str]:
-        """Put jobs whose worker is gone back to wait; returns their ids. One worker does it per interval."""
+    async def recover_stalled(self, max_stalled: int, interval_ms: int) -> tuple[list[str], list[tuple[str, str]]]:
+        """Put jobs whose worker is gone back to wait; one worker does it per interval.
+
+        Returns their ids, and (id, type) of what was in active and is no job.
+        """
         k = self.keys
         keys = [k.stalled, k.wait, k.active, k.stalled_check, k.meta, k.paused, k.marker, k.events, k.repeat]
-        reply = await self._package("moveStalledJobsToWait", keys, [max_stalled, k.base, now_ms(), interval_ms])
-        return [as_text(job_id) for job_id in _list(reply)]
+        arguments: list[Argument] = [max_stalled, k.base, now_ms(), interval_ms]
+        reply = _list(await self._runner.run(our_script("recover_stalled", 9), keys, arguments))
+        return [as_text(job_id) for job_id in _list(reply[0])], _pairs(reply[1])
 
     async def reclaim(self, tokens: list[str]) -> list[RawJob]:
         """The jobs that were handed to us in replies that got lost."""
@@ -288,8 +292,7 @@ class QueueScripts:
     async def expel_foreign(self) -> list[tuple[str, str]]:
         """Take ids out of active whose key is not a job; returns (id, what type it is)."""
         keys = [self.keys.active, self.keys.stalled]
-        reply = _list(await self._runner.run(our_script("expel", 2), keys, [self.keys.base]))
-        return [(as_text(reply[i]), as_text(reply[i + 1])) for i in range(0, len(reply), 2)]
+        return _pairs(await self._runner.run(our_script("expel", 2), keys, [self.keys.base]))
 
     # --- adding -----------------------------------------------------------------------------------------------
 
@@ -533,6 +536,11 @@ def _fetched(reply: Reply, token: str) -> Fetched:
     if isinstance(parts[0], list):
         return Fetched(RawJob(as_text(parts[1]), token, _fields(parts[0])))
     return Fetched(None, max(_int(parts[2]), 0), max(_int(parts[3]), 0))
+
+
+def _pairs(flat: Reply) -> list[tuple[str, str]]:
+    items = iter(_list(flat))
+    return [(as_text(first), as_text(second)) for first, second in zip(items, items, strict=True)]
 
 
 def _fields(flat: Reply) -> dict[bytes, bytes]:

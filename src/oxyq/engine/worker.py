@@ -159,7 +159,8 @@ class Worker:
         while not self._processor.is_idle():
             self._processor.idle.clear()
             try:
-                await asyncio.wait_for(self._processor.idle.wait(), max(deadline - time.monotonic(), 0))
+                async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
+                    await self._processor.idle.wait()
             except TimeoutError:
                 return
 

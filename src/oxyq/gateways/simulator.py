@@ -69,8 +69,11 @@ class SimulatorGateway:
         """Write one text to the log, or fail as the recipient's last digits ask for."""
         ending = _checked_number(message.recipient)[-4:]
         await asyncio.sleep(self._slow_seconds if ending == SLOW else self._latency_seconds)
-        self._refuse(ending, message.key)
-        receipt = self._receive(message)
+        try:
+            self._refuse(ending, message.key)
+            receipt = self._receive(message)
+        except OSError as error:
+            raise NotSent(f"{message.key}: the log cannot be written: {error.strerror}") from error
         if ending == LOSES_THE_REPLY:
             raise MaybeSent(f"{message.key}: the reply was lost after the message went out")
         return receipt

@@ -24,7 +24,9 @@ async def retry_failed(hub: Hub, name: str, *, by: str = "retry-failed") -> Asyn
             letter = await letters.get(dead_letter_id(name, job_id))
         except NotFound:
             return await queue.retry(job_id)
-        return await letters.replay(letter, by=by) if letter.is_readable else await queue.retry(job_id)
+        if letter.is_readable:
+            return await letters.replay(letter, by=by)
+        return await queue.retry(job_id) and await letters.purge(letter)
 
     retried = 0
     ids = await queue.all_ids("failed")
