@@ -76,6 +76,9 @@ class CommandLine:
     def environment(self, **settings: str) -> Mapping[str, str]:
         """The machine's environment without its settings of Oxyq, and with ours."""
         theirs = {
-            name: value for name, value in os.environ.items() if not name.startswith("OXYQ_") and name != "REDIS_URL"
+            name: value
+            for name, value in os.environ.items()
+            # Unbuffered output fails at once where a user's fails at the end.
+            if not name.startswith("OXYQ_") and name not in ("REDIS_URL", "PYTHONUNBUFFERED")
         }
         return {**theirs, "PYTHONPATH": str(SOURCE), **self.settings, **settings}

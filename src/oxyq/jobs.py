@@ -4,86 +4,35 @@ Two ways in. `parse_new` is for what our own callers hand over: strict, unknown 
 `decode` is for what lies in Redis, perhaps put there by a Node service: unknown fields are kept.
 """
 
-import difflib
 import json
-import re
 import unicodedata
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
 
 from oxyq.errors import InvalidPayload
+from oxyq.numbers import MAX_NUMBER_CHARACTERS, digits
 from oxyq.outcomes import JsonValue
+from oxyq.payload_errors import JSON_FIELDS, TOO_DEEP, invalid_payload, json_type
 from oxyq.templates import VARIABLE_NAME, missing_variable, placeholders
 
 MAX_ID_CHARACTERS: Final = 128
 MAX_TEXT_CHARACTERS: Final = 4096
 """WhatsApp's own limit for the body of a text message."""
+MAX_REASON_CHARACTERS: Final = 1000
+"""As many as the engine keeps of the reasons it writes itself."""
 MAX_RECIPIENTS: Final = 1_000_000
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """For everything but a campaign request: payloads carry ids and text, never files."""
 
-_MAX_NUMBER_CHARACTERS: Final = 64
 _EARLIEST_MS: Final = 978_307_200_000  # 2001-01-01
 _LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01
-_SHOWN_PROBLEMS: Final = 10
-_TOO_DEEP: Final = "is nested too deeply; flatten it"
 _HALF_A_CHARACTER: Final = "has half a character (a lone surrogate); do not cut texts inside an emoji"
-
-
-# --- numbers -----------------------------------------------------------------------------------------------
-
-
-def normalize_number(written: str) -> str:
-    """The digits of a phone number, however WhatsApp or a person wrote it.
-
-    Takes `5511999999999@c.us`, `5511999999999:12@s.whatsapp.net`, `+55 (11) 99999-9999`: 8 to 15 digits.
-    InvalidPayload("number", …) for everything else, groups and hidden ids included.
-    """
-    try:
-        return _digits(written)
-    except ValueError as error:
-        raise InvalidPayload("number", str(error)) from None
-
-
-def contact_key(number: str) -> str:
-    """The one form under which a contact is known: Brazilian mobiles always with their ninth digit.
-
-    `number` is what `normalize_number` gave. Only for comparing: WhatsApp may know them by the other form.
-    """
-    # Landlines (2 to 5 behind the area code) use WhatsApp Business too and never had a ninth digit.
-    if re.fullmatch(r"55[1-9][1-9][6-9][0-9]{7}", number):
-        return f"{number[:4]}9{number[4:]}"
-    return number
-
-
-def _digits(written: str) -> str:
-    address, _, server = written[: _MAX_NUMBER_CHARACTERS + 1].partition("@")
-    if server not in ("", "c.us", "s.whatsapp.net"):
-        raise ValueError(_WRONG_SERVERS.get(server, "has an unknown ending behind @; use @c.us, or digits only"))
-    address = re.sub(r":[0-9]{1,5}$", "", address, flags=re.ASCII)
-    digits = re.sub(r"[ ()\-]", "", address.removeprefix("+"))
-    if not re.fullmatch(r"[0-9]*", digits):
-        raise ValueError("has other characters than digits, spaces, + - ( ); write it as 5511999999999")
-    if not 8 <= len(digits) <= 15:
-        raise ValueError("must have 8 to 15 digits, country code included, such as 5511999999999")
-    if digits.startswith("0"):
-        raise ValueError("must begin with the country code, such as 55, and not with 0")
-    return digits
-
-
-_WRONG_SERVERS: Final = {
-    "g.us": "is a group, and groups are not answered; use a person's number",
-    "lid": "is a hidden id (@lid) and no phone number; send the number of senderPn instead",
-    "broadcast": "is a broadcast list; use a person's number",
-    "newsletter": "is a channel; use a person's number",
-}
 
 
 # --- checks of single values -------------------------------------------------------------------------------
@@ -102,6 +51,16 @@ def _checked_id(value: str) -> str:
 def _checked_text(value: str) -> str:
     if len(value) > MAX_TEXT_CHARACTERS:
         raise ValueError(f"has {len(value)} characters; WhatsApp takes at most {MAX_TEXT_CHARACTERS}")
+    return _checked_visible(value)
+
+
+def _checked_reason(value: str) -> str:
+    if len(value) > MAX_REASON_CHARACTERS:
+        raise ValueError(f"has {len(value)} characters; at most {MAX_REASON_CHARACTERS} are taken")
+    return _checked_visible(value)
+
+
+def _checked_visible(value: str) -> str:
     _refuse_unsendable(value)
     if not any(_is_visible(character) for character in value):
         raise ValueError("must not be blank; write a text")
@@ -109,8 +68,8 @@ def _checked_text(value: str) -> str:
 
 
 def _checked_written_number(value: str) -> str:
-    if not 1 <= len(value) <= _MAX_NUMBER_CHARACTERS:
-        raise ValueError(f"must have 1 to {_MAX_NUMBER_CHARACTERS} characters, such as 5511999999999")
+    if not 1 <= len(value) <= MAX_NUMBER_CHARACTERS:
+        raise ValueError(f"must have 1 to {MAX_NUMBER_CHARACTERS} characters, such as 5511999999999")
     if not _is_unicode(value):
         raise ValueError(_HALF_A_CHARACTER)
     return value
@@ -157,7 +116,7 @@ def _checked_time(value: int) -> int:
     raise ValueError("must be milliseconds since 1970, between the years 2001 and 2100")
 
 
-def _checked_metadata(value: dict[str, pydantic.JsonValue]) -> dict[str, pydantic.JsonValue]:
+def _checked_json(value: pydantic.JsonValue) -> pydantic.JsonValue:
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
@@ -169,7 +128,8 @@ def _checked_metadata(value: dict[str, pydantic.JsonValue]) -> dict[str, pydanti
 
 Id = Annotated[str, AfterValidator(_checked_id)]
 Text = Annotated[str, AfterValidator(_checked_text)]
-Number = Annotated[str, AfterValidator(_digits)]
+_Reason = Annotated[str, AfterValidator(_checked_reason)]
+Number = Annotated[str, AfterValidator(digits)]
 _WrittenNumber = Annotated[str, AfterValidator(_checked_written_number)]
 Milliseconds = Annotated[int, AfterValidator(_checked_time)]
 Variables = Annotated[
@@ -179,7 +139,8 @@ Variables = Annotated[
     ],
     Field(description='an object of texts, such as {"name": "Ana"}'),
 ]
-_Metadata = Annotated[dict[str, pydantic.JsonValue], AfterValidator(_checked_metadata)]
+_Metadata = Annotated[dict[str, pydantic.JsonValue], AfterValidator(_checked_json)]
+_Data = Annotated[pydantic.JsonValue, AfterValidator(_checked_json)]
 
 OrganizationId = Annotated[Id, Field(description="the id of the organization (tenant)")]
 InstanceId = Annotated[Id, Field(description="the id of the WhatsApp number that sends and receives")]
@@ -299,7 +260,7 @@ class CampaignRequest(Payload):
         first_problem = None
         for number, _ in self.people():
             try:
-                _digits(number)
+                digits(number)
                 return
             except ValueError as error:
                 first_problem = first_problem or str(error)
@@ -350,8 +311,8 @@ class NewDeadLetter(Payload):
 
     original_queue: Id = Field(description='the queue the job was in, such as "message"')
     original_job_id: Id = Field(description="the job's id")
-    failed_reason: Id = Field(description="why it is given up, in a few words")
-    data: pydantic.JsonValue = Field(default=None, description="the job's data")
+    failed_reason: _Reason = Field(description="why it is given up, in a few words")
+    data: _Data = Field(default=None, description="the job's data")
     original_job_name: Id | None = None
     organization_id: OrganizationId | None = None
 
@@ -422,7 +383,7 @@ def _validated(model: type[Model], data: object, extra: Literal["allow", "forbid
     try:
         payload = model.model_validate(data, extra=extra, by_alias=True, by_name=False)
     except pydantic.ValidationError as error:
-        raise _invalid_payload(model, error) from None
+        raise invalid_payload(model, error) from None
     _refuse_oversize(payload)
     return payload
 
@@ -431,7 +392,7 @@ def _by_wire_name(model: type[BaseModel], value: object) -> dict[object, object]
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InvalidPayload("payload", f"must be an object with fields, not {_json_type(value)}")
+        raise InvalidPayload("payload", f"must be an object with fields, not {json_type(value)}")
     aliases = {name: field.alias or name for name, field in model.model_fields.items()}
     renamed: dict[object, object] = {}
     for name, content in value.items():
@@ -444,12 +405,12 @@ def _by_wire_name(model: type[BaseModel], value: object) -> dict[object, object]
 
 def _refuse_oversize(payload: BaseModel) -> None:
     # Without fields of free size the bounds of the others keep a payload far below the limit.
-    if not payload.model_extra and getattr(payload, "metadata", None) is None:
+    if not payload.model_extra and all(getattr(payload, name, None) is None for name in JSON_FIELDS):
         return
     try:
         written = json.dumps(wire(payload), ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
-        raise InvalidPayload("payload", _TOO_DEEP) from None
+        raise InvalidPayload("payload", TOO_DEEP) from None
     size = len(written.encode(errors="surrogatepass"))
     if size > MAX_PAYLOAD_BYTES and isinstance(payload, Payload) and not isinstance(payload, CampaignRequest):
         raise InvalidPayload(
@@ -457,115 +418,3 @@ def _refuse_oversize(payload: BaseModel) -> None:
             f"has {size} bytes as JSON; at most {MAX_PAYLOAD_BYTES} are taken, so keep big things elsewhere "
             "and send a reference",
         )
-
-
-# --- pydantic's errors in our words ------------------------------------------------------------------------
-
-
-def _invalid_payload(model: type[BaseModel], error: pydantic.ValidationError) -> InvalidPayload:
-    found = error.errors(include_url=False)[:_SHOWN_PROBLEMS]
-    problems = [(_path(item["loc"]), _problem(model, dict(item))) for item in found]
-    unique = list(dict.fromkeys(problems))
-    return InvalidPayload(*unique[0], more=unique[1:])
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    # Inside metadata pydantic reports its way through the JSON as well; the field's name says enough.
-    for part in location[:1] if "metadata" in location[:1] else location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif not re.fullmatch(r"<.*>|\[key\]", part):
-            # A name that somebody made up: it must not forge lines in a log.
-            path += f".{part[:MAX_ID_CHARACTERS] if part.isprintable() else ascii(part[:MAX_ID_CHARACTERS])}"
-    return path.strip(".") or "payload"
-
-
-def _problem(model: type[BaseModel], item: dict[str, Any]) -> str:
-    context, given = item.get("ctx", {}), item["input"]
-    match item["type"]:
-        case "missing":
-            return f"is missing; give {_description(model, item['loc'])}"
-        case "extra_forbidden":
-            return f"is not a known field; {_did_you_mean(model, item['loc'])}"
-        case "value_error":
-            return str(context["error"])
-        case "string_type" if item["loc"][-1:] == ("[key]",):
-            return f"has {_json_type(given)} for a name; names are text"
-        case "string_type":
-            return f"must be text, not {_json_type(given)}{_quoted(given)}"
-        case "int_type":
-            return f"must be a whole number, not {_json_type(given)}; write it without quotes and point"
-        case "model_type" if item["loc"][-1:] == ("<row>",):
-            return f"must be a number as text, or an object with number, not {_json_type(given)}{_quoted(given)}"
-        case "dict_type" | "model_type":
-            return f"must be an object with fields, not {_json_type(given)}"
-        case "list_type":
-            return f"must be a list, not {_json_type(given)}"
-        case "too_short":
-            return "must not be empty; give at least one"
-        case "too_long":
-            return f"has too many entries; at most {context['max_length']} are taken"
-        case "literal_error":
-            return f"must be {context['expected']}; this version knows no other"
-        case "greater_than_equal" | "less_than_equal":
-            return "is out of bounds; use a whole number from 0 to 1000"
-        case "invalid_key":
-            return "is not a field name; field names are text"
-        case "invalid-json-value":
-            return "has something that JSON cannot carry; use text, numbers, lists and objects"
-        case "recursion_depth_exceeded" | "recursion_loop":
-            return _TOO_DEEP
-        case _:
-            return str(item["msg"])
-
-
-def _description(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    for field in _fields_at(model, location).values():
-        if field.alias == location[-1] and field.description:
-            return field.description
-    return "a value"
-
-
-def _did_you_mean(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    names = [field.alias or name for name, field in _fields_at(model, location).items()]
-    near = difflib.get_close_matches(str(location[-1])[:MAX_ID_CHARACTERS], names, n=1)
-    return f"did you mean {near[0]}?" if near else f"remove it (known are {', '.join(names)})"
-
-
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, FieldInfo]:
-    """The fields that are known where the last part of `location` stands, perhaps inside a nested model."""
-    for part in location[:-1]:
-        for field in model.model_fields.values():
-            if field.alias == part:
-                model = _nested_model(field.annotation) or model
-    return model.model_fields
-
-
-def _nested_model(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_nested_model, get_args(annotation))), None)
-
-
-def _quoted(given: object) -> str:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return ""
-    # Python refuses to write out integers of thousands of digits.
-    return f'; write "{given}" instead of {given}' if abs(given) < 10**20 else ""
-
-
-def _json_type(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int):
-        return "a number"
-    if isinstance(value, float):
-        return "a number with a point"
-    if isinstance(value, str | bytes):
-        return "text"
-    if isinstance(value, Mapping | BaseModel):
-        return "an object"
-    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"

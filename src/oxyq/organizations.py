@@ -12,17 +12,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from oxyq import redis_keys
 from oxyq.errors import InvalidPayload, QueueUnavailable
-from oxyq.jobs import (
-    WIRE_CONFIG,
-    InstanceId,
-    Number,
-    OrganizationId,
-    Text,
-    contact_key,
-    normalize_number,
-    parse_stored,
-    wire,
-)
+from oxyq.jobs import WIRE_CONFIG, InstanceId, Number, OrganizationId, Text, parse_stored, wire
+from oxyq.numbers import contact_key, normalize_number
 
 DEFAULT_HAND_OFF: Final = "Recebemos sua mensagem! Em instantes uma pessoa da nossa equipe vai responder por aqui."
 

@@ -116,7 +116,7 @@ async def test_an_automation_waits_for_its_delay_or_its_time(hub: Hub, producer:
 
     await producer.add_automation_job(automation, automationId="by-delay", delay_ms=3_600_000)
     await producer.add_automation_job(automation, automationId="past", scheduledFor=1_000_000_000_000)
-    with pytest.raises(InvalidPayload, match="delay_ms"):
+    with pytest.raises(InvalidPayload, match="scheduledFor"):
         await producer.add_automation_job(automation, automationId="too-far", scheduledFor=far)
 
     queue = Queue("automation", hub=hub)
@@ -180,6 +180,6 @@ async def test_without_redis_a_caller_learns_it_in_time(start_redis: StartRedis)
     await producer.add_message_job(MESSAGE)
     await asyncio.to_thread(server.kill)
 
-    with pytest.raises(QueueUnavailable, match="cannot be reached|broke"):
+    with pytest.raises(QueueUnavailable, match=r"cannot be reached|broke"):
         await asyncio.wait_for(producer.add_message_job(MESSAGE, messageId="other"), 10)
     await hub.close()

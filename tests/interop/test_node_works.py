@@ -80,12 +80,13 @@ async def test_node_keeps_as_many_finished_jobs_as_we_asked_for(node, open_queue
 
     # When we add three jobs of which one is to be kept
     queue = open_queue("message")
-    for name in ("first", "second", "third"):
-        await queue.add(name, {}, keep_completed=Keep(count=1, age_seconds=3600))
+    for name in ("one", "four", "seven"):
+        # Of those that end within one ms, the one with the highest id is the last.
+        await queue.add(name, {}, job_id=f"{len(name)}-{name}", keep_completed=Keep(count=1, age_seconds=3600))
     await node.until("completed", 3)
 
     # Then the last one is left
-    assert [record.name for record in await queue.jobs("completed")] == ["third"]
+    assert [record.name for record in await queue.jobs("completed")] == ["seven"]
 
 
 async def test_many_jobs_of_ours_all_run_once_in_node(node, open_queue):

@@ -121,7 +121,11 @@ async def test_we_leave_behind_what_node_leaves_behind(node, work, redis_client,
     await all_ended(node, scenario)
 
     # Then it leaves the same keys, fields and events
-    assert await footprint(redis_client, prefix) == left_by_node
+    left_by_us = await footprint(redis_client, prefix)
+    if scenario.schedule is not None:
+        # Whether a run waits before it starts, and so tells "delayed", depends on the moment.
+        del left_by_node[f":{QUEUE}:events"], left_by_us[f":{QUEUE}:events"]
+    assert left_by_us == left_by_node
 
 
 async def add(node, scenario):

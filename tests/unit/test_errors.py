@@ -1,5 +1,7 @@
 """The error tree tells the caller what can be done."""
 
+import pickle
+
 import pytest
 
 from oxyq import errors
@@ -40,6 +42,22 @@ def test_an_invalid_payload_names_every_field_that_is_wrong() -> None:
 def test_an_id_conflict_names_the_job_and_the_way_out() -> None:
     assert str(IdConflict("msg-1")).startswith("msg-1: ")
     assert "messageId" in str(IdConflict("msg-1"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationError("a", "b"),
+        InvalidPayload("from", "is missing", more=[("content", "is missing")]),
+        IdConflict("msg-1"),
+        TemporaryError("later", retry_after_seconds=2.0),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_survives_the_way_to_another_process(error: OxyqError) -> None:
+    copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+
+    assert (str(copied), vars(copied)) == (str(error), vars(error))
 
 
 def test_a_temporary_error_carries_the_wish_of_the_other_side() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oxyq.engine.attempt import dead_letter_id
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import (
     MAX_PAYLOAD_BYTES,
@@ -18,9 +19,8 @@ from oxyq.jobs import (
     CampaignRequest,
     CampaignSend,
     InboundMessage,
-    contact_key,
+    NewDeadLetter,
     decode,
-    normalize_number,
     parse_new,
     wire,
 )
@@ -59,14 +59,26 @@ SEND: dict[str, Any] = {
     "text": "Olá Cliente, temos promoção hoje!",
     "step": 0,
 }
+LETTER: dict[str, Any] = {
+    "originalQueue": "message",
+    "originalJobId": "msg-1",
+    "failedReason": "given up by support",
+    "data": {"content": "Olá"},
+}
 KINDS = [
     ("message", InboundMessage, MESSAGE),
     ("campaign", CampaignRequest, CAMPAIGN),
     ("automation", Automation, AUTOMATION),
     ("campaign", CampaignSend, SEND),
 ]
-MODELS = {"message": InboundMessage, "campaign": CampaignRequest, "automation": Automation, "send": CampaignSend}
-DATA = {"message": MESSAGE, "campaign": CAMPAIGN, "automation": AUTOMATION, "send": SEND}
+MODELS = {
+    "message": InboundMessage,
+    "campaign": CampaignRequest,
+    "automation": Automation,
+    "send": CampaignSend,
+    "letter": NewDeadLetter,
+}
+DATA = {"message": MESSAGE, "campaign": CAMPAIGN, "automation": AUTOMATION, "send": SEND, "letter": LETTER}
 
 every_kind = pytest.mark.parametrize(("queue", "model", "data"), KINDS, ids=lambda part: getattr(part, "__name__", ""))
 
@@ -181,20 +193,10 @@ BAD_TEXTS = [
     ({"text": "a"}, "must be text, not an object"),
 ]
 BAD_NUMBERS = [
-    ("", "8 to 15 digits"),
     ("1234567", "8 to 15 digits"),
-    ("1" * 16, "8 to 15 digits"),
-    ("1" * 40, "8 to 15 digits"),
     ("1" * 1_000_000, "8 to 15 digits"),
     ("5511abc999999", "other characters than digits"),
-    ("٥٥١١٩٩٩٩٩٩٩٩٩", "other characters than digits"),
-    ("5511999999999\u0660", "other characters than digits"),
-    ("\u202a5511999999999\u202c", "other characters than digits"),
-    ("55+11999999999", "other characters than digits"),
-    ("011999999999", "country code"),
     ("120363025246125486@g.us", "is a group"),
-    ("123456789012345@lid", "hidden id"),
-    ("5511999999999@example.com", "unknown ending"),
     (5511999999999, 'write "5511999999999" instead of 5511999999999'),
     (None, "must be text, not null"),
 ]
@@ -259,6 +261,14 @@ BAD_METADATA = [
     ({5: "b"}, "names are text"),
     (DEEP, "nested too deeply"),
 ]
+BAD_REASONS = [
+    ("", "must not be blank"),
+    ("\n", "must not be blank"),
+    ("x" * 1001, "has 1001 characters; at most 1000 are taken"),
+    ("a\0b", "NUL character"),
+    ("half \ud83d", "lone surrogate"),
+    (None, "must be text, not null"),
+]
 
 
 def _bad_payloads() -> list[Any]:
@@ -273,6 +283,8 @@ def _bad_payloads() -> list[Any]:
                 ("automation", "type"),
                 ("campaign", "campaignId"),
                 ("send", "campaignId"),
+                ("letter", "originalQueue"),
+                ("letter", "originalJobId"),
             ]
             for value, problem in BAD_IDS
         ),
@@ -300,8 +312,12 @@ def _bad_payloads() -> list[Any]:
         *(("campaign", "recipients", value, field, problem) for value, field, problem in BAD_RECIPIENTS),
         *(("campaign", "template", value, "template", problem) for value, problem in BAD_TEMPLATES),
         *(("automation", "metadata", value, "metadata", problem) for value, problem in BAD_METADATA),
+        *(("letter", "data", value, "data", problem) for value, problem in BAD_METADATA if value != []),
+        *(("letter", "failedReason", value, "failedReason", problem) for value, problem in BAD_REASONS),
         ("campaign", "recipients", ["5511888888888"] * 1_000_001, "recipients", "at most 1000000 are taken"),
         ("automation", "metadata", {"note": "x" * 70_000}, "payload", "at most 65536 are taken"),
+        ("letter", "data", {"note": "x" * 70_000}, "payload", "at most 65536 are taken"),
+        ("letter", "data", "x" * 70_000, "payload", "at most 65536 are taken"),
         ("send", "v", 2, "v", "this version knows no other"),
         ("send", "kind", "campaign.sent", "kind", "must be 'campaign.send'"),
         ("send", "step", -1, "step", "from 0 to 1000"),
@@ -330,6 +346,7 @@ def test_bad_data_is_refused_with_the_field_and_a_fix(
     assert caught.value.field == field
     assert problem in caught.value.problem
     assert len(str(caught.value)) < 500
+    assert not re.search("Value error|None$", caught.value.problem)
 
 
 @every_kind
@@ -348,28 +365,9 @@ def test_a_payload_that_is_no_object_is_refused(value: Any) -> None:
         parse_new(InboundMessage, value)
 
 
-def test_a_field_name_that_is_not_text_is_refused() -> None:
-    with pytest.raises(InvalidPayload, match="field names are text"):
-        parse_new(InboundMessage, {**MESSAGE, 5: 1})
-
-
-def test_all_wrong_fields_are_told_at_once() -> None:
-    with pytest.raises(InvalidPayload) as caught:
-        parse_new(InboundMessage, {**MESSAGE, "content": "", "timestamp": 5, "organisationId": "x"})
-
-    assert {field for field, _ in caught.value.problems} == {"content", "timestamp", "organisationId"}
-
-
 def test_a_field_given_under_both_its_names_is_refused() -> None:
     with pytest.raises(InvalidPayload, match="organizationId: is given twice"):
         parse_new(InboundMessage, {**MESSAGE, "organization_id": "org_999"})
-
-
-def test_the_error_never_repeats_what_people_wrote() -> None:
-    with pytest.raises(InvalidPayload) as caught:
-        parse_new(InboundMessage, {**MESSAGE, "content": "my secret\0"})
-
-    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("recipients", [[1] * 1_000_000, ["x"] * 100_000], ids=["no text", "no number"])
@@ -393,6 +391,8 @@ def test_a_huge_list_of_rubbish_is_refused_quickly(recipients: list[Any]) -> Non
         ("campaign", "variables", {"name": "x" * 4096, "_" + "x" * 63: ""}),
         ("campaign", "recipients", ["5511888888888", "9" * 64]),
         ("send", "step", 1000),
+        ("letter", "failedReason", "é" * 1000),
+        ("letter", "data", "x" * 60_000),
     ],
 )
 def test_the_largest_values_pass(kind: str, changed: str, value: object) -> None:
@@ -413,13 +413,6 @@ def test_the_largest_values_pass(kind: str, changed: str, value: object) -> None
 def test_times_are_of_this_century_in_milliseconds(timestamp: int, problem: str) -> None:
     with pytest.raises(InvalidPayload, match=problem):
         parse_new(InboundMessage, {**MESSAGE, "timestamp": timestamp})
-
-
-def test_at_most_ten_problems_are_told() -> None:
-    with pytest.raises(InvalidPayload) as caught:
-        parse_new(InboundMessage, {**MESSAGE, **{f"unknown{number}": 1 for number in range(1000)}})
-
-    assert len(caught.value.problems) == 10
 
 
 def test_a_payload_of_exactly_the_largest_size_passes() -> None:
@@ -538,68 +531,25 @@ def test_the_recipient_without_a_value_is_named_before_anything_is_sent() -> Non
             way_in({**CAMPAIGN, "variables": {}, "recipients": rows})
 
 
-# --- numbers -----------------------------------------------------------------------------------------------
+# --- dead letters ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
-        "5511999999999",
-        "5511999999999@c.us",
-        "5511999999999@s.whatsapp.net",
-        "5511999999999:12@s.whatsapp.net",
-        "5511999999999:0@c.us",
-        "+5511999999999",
-        "+55 (11) 99999-9999",
-        "55 11 9 9999 9999",
-    ],
-)
-def test_a_number_is_its_digits_however_it_was_written(written: str) -> None:
-    assert normalize_number(written) == "5511999999999"
+def test_the_reason_of_a_dead_letter_may_have_lines() -> None:
+    """A traceback, for one."""
+    letter = parse_new(NewDeadLetter, {**LETTER, "failedReason": "given up:\n  no such number"})
+
+    assert letter.failed_reason == "given up:\n  no such number"
 
 
-@pytest.mark.parametrize(("written", "problem"), [case for case in BAD_NUMBERS if isinstance(case[0], str)])
-def test_what_is_no_number_is_refused(written: str, problem: str) -> None:
-    with pytest.raises(InvalidPayload) as caught:
-        normalize_number(written)
-
-    assert caught.value.field == "number"
-    assert problem in caught.value.problem
+@pytest.mark.parametrize("data", [None, [], "text", 5, True, {"a": [None]}])
+def test_a_dead_letter_keeps_data_of_any_shape(data: Any) -> None:
+    """Its job was perhaps no payload at all."""
+    assert wire(parse_new(NewDeadLetter, {**LETTER, "data": data})).get("data") == data
 
 
-@given(st.text("0123456789+-() @:.cuslidg\u202a\u0665", max_size=30))
-def test_a_number_is_8_to_15_digits_or_refused(written: str) -> None:
-    try:
-        number = normalize_number(written)
-    except InvalidPayload:
-        return
-    assert re.fullmatch("[1-9][0-9]{7,14}", number)
-    assert normalize_number(number) == number
-
-
-@given(st.from_regex(r"[1-9][0-9]{7,14}", fullmatch=True), st.randoms(use_true_random=False))
-def test_spaces_and_signs_never_change_a_number(number: str, random: Any) -> None:
-    written = "".join(digit + random.choice(["", "", " ", "-", "(", ")"]) for digit in number)
-
-    assert normalize_number(f"+{written}@c.us") == number
-
-
-@pytest.mark.parametrize(
-    ("number", "key"),
-    [
-        ("5511999990001", "5511999990001"),
-        ("551199990001", "5511999990001"),
-        ("553196883193", "5531996883193"),
-        ("551133334444", "551133334444"),
-        ("551123334444", "551123334444"),
-        ("551153334444", "551153334444"),
-        ("16505551234", "16505551234"),
-        ("5500999990001", "5500999990001"),
-    ],
-    ids=["with 9", "without 9", "other area", "landline 3", "landline 2", "landline 5", "abroad", "no area"],
-)
-def test_a_brazilian_mobile_has_one_key_with_and_without_its_ninth_digit(number: str, key: str) -> None:
-    assert contact_key(number) == key
+def test_a_dead_letter_by_hand_has_the_id_that_the_engine_would_give_it() -> None:
+    """So that there is one letter a job, whoever buries it."""
+    assert parse_new(NewDeadLetter, LETTER).job_id() == dead_letter_id("message", "msg-1")
 
 
 # --- ids and fingerprints ----------------------------------------------------------------------------------
@@ -607,7 +557,7 @@ def test_a_brazilian_mobile_has_one_key_with_and_without_its_ninth_digit(number:
 
 def test_ids_and_fingerprints_are_what_they_were() -> None:
     """A change here would run, once more, every job that is remembered under its old id."""
-    stored = {name: parse_new(MODELS[name], DATA[name]) for name in DATA}
+    stored = {name: parse_new(MODELS[name], DATA[name]) for name in DATA if name != "letter"}
 
     assert {name: payload.job_id() for name, payload in stored.items()} == {
         "message": "msg-84e4c230de79f01b751b3e2397d43cea",
@@ -640,6 +590,8 @@ def test_ids_and_fingerprints_are_what_they_were() -> None:
         ("send", "campaignId", "other"),
         ("send", "recipient", "5511888888889"),
         ("send", "step", 1),
+        ("letter", "originalQueue", "automation"),
+        ("letter", "originalJobId", "msg-2"),
     ],
 )
 def test_another_business_fact_is_another_job(kind: str, changed: str, value: object) -> None:
@@ -659,6 +611,8 @@ def test_another_business_fact_is_another_job(kind: str, changed: str, value: ob
         ("campaign", "template", "other"),
         ("campaign", "recipients", ["5511888888888"]),
         ("send", "text", "other"),
+        ("letter", "failedReason", "other"),
+        ("letter", "data", None),
     ],
 )
 def test_other_data_under_the_same_facts_is_the_same_job_with_another_fingerprint(

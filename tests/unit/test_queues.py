@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from oxyq.errors import ConfigurationError
-from oxyq.queues import DEAD_LETTER, OVERRIDE_NAMES, OVERRIDES, POLICIES, QueuePolicy, policies
+from oxyq.queues import DEAD_LETTER, OVERRIDE_NAMES, OVERRIDES, POLICIES, Override, QueuePolicy, policies
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,16 @@ def test_a_bad_override_is_refused_by_name_and_with_a_fix(name: str, text: str, 
 
     assert str(caught.value).startswith(f"{name}: ")
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("row", OVERRIDES, ids=lambda row: row.suffix)
+def test_both_bounds_are_allowed(row: Override) -> None:
+    for bound in (row.lowest, row.highest):
+        text = f"{bound:.3f}".rstrip("0").rstrip(".") if bound < 1 else f"{bound:.0f}"
+
+        table = policies({f"OXYQ_MESSAGE_{row.suffix}": f"{text}/1" if row.suffix == "RATE" else text})
+
+        assert getattr(table["message"], row.field) == bound
 
 
 def test_all_bad_overrides_are_told_at_once() -> None:

@@ -120,6 +120,7 @@ def test_foreign_variables_are_none_of_our_business() -> None:
         ("OXYQ_PORT", "  ", "is empty; give it a value or remove it"),
         ("OXYQ_PORT", "80\n", "has spaces or a line break around it; remove them"),
         ("OXYQ_PORT", '"80"', "has quotes around it; remove them"),
+        ("OXYQ_PORT", '"', "must be a whole number"),
         ("OXYQ_PORT", "'80'", "has quotes around it; remove them"),
         ("OXYQ_PORT", "eighty", "must be a whole number from 0 to 65535, not 'eighty'"),
         ("OXYQ_PORT", "65536", "must be a whole number from 0 to 65535, not '65536'"),

@@ -44,11 +44,11 @@ def create_api(app: App) -> FastAPI:
         redirect_slashes=False,
     )
     access = Access(Verifier(signing_secret(app.settings)))
-    open_to_all = {name: queue for name, queue in app.queues.items() if name != DEAD_LETTER}
+    shown = {name: queue for name, queue in app.queues.items() if name != DEAD_LETTER}
     for routes in (
         HealthChecks(app).routes(),
         Intake(app.producer).routes(access),
-        JobLookup(open_to_all).routes(access),
+        JobLookup(shown).routes(access),
         docs_routes(TITLE),
     ):
         api.include_router(routes)

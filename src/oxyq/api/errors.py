@@ -2,7 +2,7 @@
 
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -16,6 +16,11 @@ from oxyq.errors import IdConflict, InvalidPayload, NotFound, OxyqError, QueueUn
 RETRY_AFTER_SECONDS: Final = 2
 """About how long Redis needs to come back after a restart."""
 REPEAT_IS_SAFE: Final = "send the same request again, it will be one job however often it is sent"
+
+_ROUTING_WORDS: Final[Mapping[int, tuple[str, str]]] = {
+    404: ("not_found", "there is nothing at this address; see /docs"),
+    405: ("method_not_allowed", "this address does not take this method; the header Allow has those it takes"),
+}
 
 
 class Problem(BaseModel):
@@ -108,15 +113,8 @@ def log_unexpected(error: Exception, method: str, route: str, request_id: str) -
 
 
 def _routing_error(error: HTTPException) -> ApiError:
-    words: dict[int, tuple[str, Callable[[], str]]] = {
-        404: ("not_found", lambda: "there is nothing at this address; see /docs"),
-        405: (
-            "method_not_allowed",
-            lambda: "this address does not take this method; the header Allow has those it takes",
-        ),
-    }
-    code, message = words.get(error.status_code, ("http_error", lambda: str(error.detail)))
-    return ApiError(error.status_code, code, message(), headers=error.headers)
+    code, message = _ROUTING_WORDS.get(error.status_code, ("http_error", str(error.detail)))
+    return ApiError(error.status_code, code, message, headers=error.headers)
 
 
 def _first_problem(error: InvalidPayload) -> str:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from oxyq.errors import InvalidPayload
-from oxyq.jobs import CampaignRequest, CampaignSend, contact_key, normalize_number
+from oxyq.jobs import CampaignRequest, CampaignSend
+from oxyq.numbers import contact_key, normalize_number
+from oxyq.payload_errors import invalid_payload
 from oxyq.templates import render
 
 
@@ -16,7 +20,7 @@ class Plan:
 
 
 def plan(request: CampaignRequest) -> Plan:
-    """Plan a campaign; raises InvalidPayload (a variable without a value) before anything is sent to anybody."""
+    """Plan a campaign; one text that cannot be written or sent raises InvalidPayload before anybody gets any."""
     sends, skipped, seen = list[CampaignSend](), dict[str, str](), set[str]()
     for written, variables in request.people():
         try:
@@ -29,14 +33,21 @@ def plan(request: CampaignRequest) -> Plan:
             skipped[f"{written} (again)"] = "duplicate"
             continue
         seen.add(contact)
-        text = render(request.template, variables, request.variables, recipient=written)
-        sends.append(
-            CampaignSend(
-                campaign_id=request.campaign_id,
-                organization_id=request.organization_id,
-                recipient=number,
-                text=text,
-                instance_id=request.instance_id,
-            )
-        )
+        sends.append(_send(request, number, render(request.template, variables, request.variables, recipient=written)))
     return Plan(tuple(sends), skipped)
+
+
+def _send(request: CampaignRequest, recipient: str, text: str) -> CampaignSend:
+    try:
+        # Not `parse_new`, which takes twice as long: a campaign may have a million recipients.
+        return CampaignSend(
+            campaign_id=request.campaign_id,
+            organization_id=request.organization_id,
+            recipient=recipient,
+            text=text,
+            instance_id=request.instance_id,
+        )
+    except ValidationError as error:
+        # All else was checked with the request: the values have made the text too long, or left nothing of it.
+        problem = invalid_payload(CampaignSend, error).problem
+        raise InvalidPayload("template", f"as rendered for recipient {recipient}, {problem}") from None

@@ -33,8 +33,8 @@ class Address:
         try:
             parts = urlsplit(url.strip())
             port = parts.port or DEFAULT_PORT
-            if parts.fragment:
-                raise ValueError("#")
+            if parts.fragment or "@" in parts.query:
+                raise ValueError("a # or ? of the password ended what was read as the address")
         except ValueError:
             raise ConfigurationError(
                 "REDIS_URL cannot be read: percent-encode the characters / # ? @ : of the password "
@@ -46,6 +46,8 @@ class Address:
             )
         username = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
+        if parts.scheme == "unix" and not parts.path.strip("/"):
+            raise ConfigurationError("REDIS_URL names no socket; write unix:///path/of/the/socket")
         if parts.scheme == "unix":
             return cls(
                 path=unquote(parts.path),
@@ -94,7 +96,7 @@ class Address:
 
 def _database(path: str) -> int:
     number = path.strip("/")
-    if number and not number.isdigit():
+    if number and not (number.isascii() and number.isdigit()):
         # Not shown: it may be the rest of a password that holds a slash.
         raise ConfigurationError(
             "REDIS_URL has something other than a database number at its end; percent-encode / # ? in the password"

@@ -42,7 +42,7 @@ class BackoffRules:
         if wanted is None or wanted is False or wanted == 0:
             return 0
         option = wanted if isinstance(wanted, dict) else {"type": "fixed", "delay": wanted}
-        kind, base = option.get("type"), max(as_int(option.get("delay")) or 0, 0)
+        kind, base = option.get("type"), min(max(as_int(option.get("delay")) or 0, 0), LONGEST_BACKOFF_MS)
         strategy = self.strategies.get(kind) if isinstance(kind, str) else None
         if strategy is not None:
             return min(int(strategy(job.attempt, error, job)), LONGEST_BACKOFF_MS)

@@ -24,7 +24,8 @@ from typing import Final
 
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.base import Capability, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, SlowDown
-from oxyq.jobs import InboundMessage, normalize_number, parse_new, wire
+from oxyq.jobs import InboundMessage, parse_new, wire
+from oxyq.numbers import normalize_number
 from oxyq.outcomes import JsonValue
 
 NEVER_GETS_THROUGH: Final = "9901"

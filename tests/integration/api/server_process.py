@@ -53,11 +53,12 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM], env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._listens():
-            assert self._process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, "the server did not listen in time"
-            time.sleep(0.02)
+        try:
+            self._wait_until_it_listens(self._process)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     def stop(self) -> int:
         """SIGTERM, as a deploy sends it; gives the exit code."""
@@ -67,6 +68,14 @@ class ServerProcess:
             return self._process.wait(15)
         finally:
             self._process.kill()
+
+    def _wait_until_it_listens(self, process: "subprocess.Popen[bytes]") -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._listens():
+            assert process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, "the server did not listen in time"
+            # A refused connection answers at once, so the asking itself needs a pause.
+            time.sleep(0.02)
 
     def _listens(self) -> bool:
         try:

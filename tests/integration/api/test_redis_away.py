@@ -29,6 +29,7 @@ async def client(own_redis: RedisServer, tmp_path: Path) -> AsyncIterator[httpx.
         yield client
     assert await asyncio.to_thread(server.stop) == 0
     assert "Traceback" not in server.log.read_text()
+    assert "http.failed" not in server.log.read_text()
 
 
 async def timed(request: httpx.Request, client: httpx.AsyncClient) -> tuple[float, httpx.Response]:

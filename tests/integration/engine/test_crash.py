@@ -27,9 +27,7 @@ async def test_no_job_of_a_killed_worker_is_lost_and_none_runs_more_than_twice(
         runs.note(job.id)
 
     async def start_survivor():
-        await start_worker(
-            handler, concurrency=5, lock_seconds=LOCK_SECONDS, stalled_interval_seconds=STALLED_SECONDS
-        )
+        await start_worker(handler, concurrency=5, lock_seconds=LOCK_SECONDS, stalled_interval_seconds=STALLED_SECONDS)
 
     if survivor == "there before":
         await start_survivor()

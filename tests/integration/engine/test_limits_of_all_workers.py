@@ -2,6 +2,7 @@
 
 import asyncio
 
+from oxyq.engine import Queue
 from tests.integration.engine.journal import Journal, eventually
 
 
@@ -62,8 +63,6 @@ async def test_job_in_hand_finishes_though_the_queue_is_paused_and_takes_no_othe
 
 async def test_paused_worker_does_not_spin(own_redis, prefix, start_worker):
     # Given
-    from oxyq.engine import Queue
-
     queue = Queue("work", redis_url=own_redis.url, prefix=prefix)
     gate = Gate()
     gate.open.set()
@@ -83,9 +82,7 @@ async def test_paused_worker_does_not_spin(own_redis, prefix, start_worker):
     await queue.close()
 
 
-async def test_global_concurrency_holds_for_two_workers_together(
-    queue, start_worker, redis_client, prefix, redis_url
-):
+async def test_global_concurrency_holds_for_two_workers_together(queue, start_worker, redis_client, prefix, redis_url):
     # Given the limit that Node's Queue.setGlobalConcurrency writes
     await redis_client.hset(f"{prefix}:work:meta", "concurrency", 2)
     gate = Gate()

@@ -40,9 +40,7 @@ async def test_locks_of_all_jobs_are_renewed_in_one_call(own_redis, prefix, star
         runs.note(job.id)
         await finish.wait()
 
-    await start_worker(
-        handler, redis_url=own_redis.url, concurrency=50, lock_seconds=1.5, stalled_interval_seconds=30
-    )
+    await start_worker(handler, redis_url=own_redis.url, concurrency=50, lock_seconds=1.5, stalled_interval_seconds=30)
     for n in range(50):
         await queue.add("task", {"n": n})
     await runs.until(50)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from oxyq.engine import Entry, Rate
+from oxyq.engine import Entry, Queue, Rate
 from tests.integration.engine.journal import Journal
 
 JOBS, MAX_JOBS, WINDOW_SECONDS = 60, 10, 1.0
@@ -50,8 +50,6 @@ async def test_sixty_jobs_at_ten_a_second(queue, start_worker, redis_url, prefix
 
 async def test_limited_worker_sleeps_instead_of_asking(own_redis, prefix, start_worker):
     # Given a worker that used up its rate
-    from oxyq.engine import Queue
-
     queue = Queue("work", redis_url=own_redis.url, prefix=prefix)
     starts: Journal[str] = Journal()
 

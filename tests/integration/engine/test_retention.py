@@ -7,6 +7,7 @@ import pytest
 from oxyq.engine import Keep
 from oxyq.engine.events import JobCompleted, JobFailed
 from oxyq.errors import PermanentError
+from tests.integration.engine.regressions.contender import Package
 
 KINDS = [
     pytest.param("completed", "keep_completed", JobCompleted, id="completed"),
@@ -93,12 +94,7 @@ async def test_remove_on_complete_as_other_producers_write_it(
     queue, start_worker, handler, told, redis_url, prefix, stored, left
 ):
     # Given jobs from BullMQ's own producer
-    import bullmq
-
-    from tests.integration.engine.regressions.contender import Package
-
     producer = Package(redis_url, prefix)
-    assert isinstance(producer.queue, bullmq.Queue)
     for _ in range(4):
         await producer.queue.add("task", {"end": "completed"}, {"removeOnComplete": stored})
     await producer.close()

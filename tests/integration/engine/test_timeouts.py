@@ -4,7 +4,6 @@ import asyncio
 import threading
 
 from oxyq.engine.events import JobCompleted, JobFailed
-from tests.integration.engine.journal import Journal
 
 
 async def test_timeout_is_a_failed_attempt_and_cancels_the_handler(queue, start_worker, told):

@@ -6,9 +6,9 @@ import sys
 import time
 from typing import Any
 
+import bullmq
 import redis
 
-import bullmq
 from oxyq.engine import Worker
 
 
@@ -19,12 +19,17 @@ def main(settings: dict[str, Any]) -> None:
     async def handler(job: Any) -> None:
         runs.rpush(settings["runs"], f"start {job.id}")
         if settings["work"] == "block":
-            time.sleep(settings["seconds"])
+            block(settings["seconds"])
         else:
             await asyncio.sleep(settings["seconds"])
         runs.rpush(settings["runs"], f"end {job.id}")
 
     asyncio.run(_package(handler, settings) if settings["kind"] == "package" else _ours(handler, settings))
+
+
+def block(seconds: float) -> None:
+    """Hold up everything in this process."""
+    time.sleep(seconds)
 
 
 async def _ours(handler: Any, settings: dict[str, Any]) -> None:

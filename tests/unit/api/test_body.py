@@ -146,6 +146,21 @@ async def test_a_declared_length_that_is_too_great_or_no_length_is_refused_unrea
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/campaigns"])
+async def test_a_body_without_end_is_not_kept(client: httpx.AsyncClient, token: dict[str, str], path: str) -> None:
+    given = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal given
+        while given < 100:
+            given += 1
+            yield b" " * 1024 * 1024
+
+    assert (await post(client, token, endless(), path))[0] == 413
+    # 16 MiB of a campaign, and as much again that is read only to be polite.
+    assert given <= 35
+
+
 # --- query parameters ---------------------------------------------------------------------------------------
 
 AUTOMATION = {"automationId": "a", "organizationId": "o", "type": "reminder", "recipientNumber": "5511999999999"}

@@ -78,6 +78,7 @@ CLAIMS: dict[str, Callable[[], object]] = {
     "nbf text": lambda: good_claims(nbf="0"),
     "nbf null": lambda: good_claims(nbf=None),
     "iat future": lambda: good_claims(iat=now() + 3600),
+    "iat true": lambda: good_claims(iat=True),
     "iat float": lambda: good_claims(iat=now() - 0.5),
     "aud missing": lambda: good_claims(aud=...),
     "aud null": lambda: good_claims(aud=None),
@@ -345,6 +346,7 @@ def test_a_secret_file_that_is_not_safe_is_refused_with_the_fix(
 
 def test_a_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("x" * 40)
+    (tmp_path / "elsewhere").chmod(0o600)
     (tmp_path / "jwt-secret").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(ConfigurationError, match="cannot be used"):

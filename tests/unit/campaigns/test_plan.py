@@ -48,6 +48,24 @@ def test_a_missing_variable_stops_all_of_it() -> None:
         _request([{"number": "5511999990001", "variables": {"name": "Ana"}}, "5511999990002"])
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("x" * 4096, "has 4097 characters; WhatsApp takes at most 4096"), (" ", "must not be blank")],
+    ids=["too long", "blank"],
+)
+def test_a_text_that_cannot_be_sent_stops_all_of_it(name: str, problem: str) -> None:
+    """Template and values are fine each; the error names the template, and for whom they are too much together."""
+    template = "{{name}}!" if name.strip() else "{{name}}"
+    recipients = ["5511999990001", {"number": "+55 11 99999-0002", "variables": {"name": name}}]
+    request = _request(recipients, template, name="Ana")
+
+    with pytest.raises(InvalidPayload) as caught:
+        plan(request)
+
+    assert caught.value.field == "template"
+    assert caught.value.problem.startswith(f"as rendered for recipient 5511999990002, {problem}")
+
+
 def test_planning_again_gives_the_same_jobs() -> None:
     """Ids are made of the campaign and the recipient, so a crash in between adds nothing twice."""
     request = _request(["5511999990001", "5511999990002"], name="Ana")

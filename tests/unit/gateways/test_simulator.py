@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import stat
 import subprocess
@@ -80,6 +81,38 @@ async def test_closing_twice_does_no_harm_and_sending_opens_it_again(gateway: Si
 
 def test_a_log_that_was_never_written_is_empty(log_path: Path) -> None:
     assert read_log(log_path) == []
+
+
+async def test_closing_lets_go_of_the_file(gateway: SimulatorGateway) -> None:
+    await gateway.send(text_to("5511999990001"))
+    log = gateway._log
+    assert log is not None
+
+    await gateway.close()
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(log)
+
+
+@pytest.mark.parametrize("ending", ["0001", "9905"])
+async def test_a_log_that_cannot_be_written_means_not_sent(log_path: Path, ending: str) -> None:
+    log_path.parent.write_text("a file where the folder should be")
+
+    with pytest.raises(NotSent, match=r"^key-1: the log cannot be written: "):
+        await SimulatorGateway(log_path).send(text_to(f"551199999{ending}"))
+
+
+async def test_the_end_of_a_long_log_is_read_in_whole_lines(gateway: SimulatorGateway, log_path: Path) -> None:
+    for number in range(5):
+        await gateway.send(text_to("5511999990001", key=f"key-{number}"))
+    await gateway.close()
+    size, line = log_path.stat().st_size, len(log_path.read_bytes().splitlines()[-1]) + 1
+
+    def keys(last_bytes: int) -> list[str]:
+        return [received.key for received in read_log(log_path, last_bytes=last_bytes)]
+
+    assert keys(2 * line + 10) == ["key-3", "key-4"]
+    assert keys(size) == keys(size + 1) == [f"key-{number}" for number in range(5)]
 
 
 async def test_a_line_that_is_still_being_written_is_not_read(gateway: SimulatorGateway, log_path: Path) -> None:

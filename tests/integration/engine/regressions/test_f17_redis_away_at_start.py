@@ -13,9 +13,7 @@ from tests.redis_server import RedisServer, free_port
 AFTER_REDIS_SECONDS = 5
 
 
-async def test_f17_worker_started_before_redis_works_once_redis_is_there(
-    contender: Contender, tmp_path, start_redis
-):
+async def test_f17_worker_started_before_redis_works_once_redis_is_there(contender: Contender, tmp_path, start_redis):
     # Given no Redis
     port = free_port()
     contender.url = f"redis://127.0.0.1:{port}/0"
