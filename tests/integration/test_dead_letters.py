@@ -191,6 +191,19 @@ async def test_two_replays_at_once_give_one_run(hub: Hub, fail: FailJob, letters
         assert (await run_one(hub)).id == f"j-{number}"
 
 
+async def test_a_letter_seen_before_it_was_replayed_replays_nothing(
+    hub: Hub, fail: FailJob, letters: DeadLetters, queue: Queue
+) -> None:
+    """A list that stood open on a screen, while the job ran again, well, and was forgotten."""
+    letter = await fail("j-1")
+    await letters.replay(letter)
+    await run_one(hub)
+    await queue.remove("j-1")
+
+    assert not await letters.replay(letter)
+    assert (await queue.counts())["waiting"] == 0
+
+
 async def test_a_letter_whose_job_runs_again_already_is_only_taken_away(
     hub: Hub, fail: FailJob, letters: DeadLetters, queue: Queue
 ) -> None:

@@ -149,8 +149,8 @@ async def test_it_runs_until_its_last_user_leaves(folder: Path, first_leaves: bo
     assert servers(folder) == []
 
 
-async def test_five_that_start_together_get_one_server(folder: Path) -> None:
-    users = [User(folder) for _ in range(5)]
+async def test_three_that_start_together_get_one_server(folder: Path) -> None:
+    users = [User(folder) for _ in range(3)]
     await asyncio.gather(*(asyncio.to_thread(user.is_in) for user in users))
 
     assert len(servers(folder)) == 1

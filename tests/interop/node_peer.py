@@ -64,7 +64,8 @@ class NodeProcess:
         async for text in self._process.stdout:
             self._hear(json.loads(text))
         for answer in self._answers.values():
-            answer.set_exception(NodeError("the Node process ended"))
+            if not answer.done():
+                answer.set_exception(NodeError("the Node process ended"))
 
     def _hear(self, line: Line) -> None:
         if "id" in line:

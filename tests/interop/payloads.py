@@ -19,4 +19,6 @@ AWKWARD = (
     '{"z":1,"a":{"9":"nine","10":"ten"},"control":"\\u0000\\u001f\\t\\n\\"\\\\/","separators":"\u2028\u2029",'
     '"astral":"𝕆𐍈🇧🇷","empty":["",{},[],null,false,0],"half":0.1,"whole":9007199254740991,"negative":-1.5,"é":"e\u0301"}'
 )
-PAYLOADS = {"message": MESSAGE, "campaign": CAMPAIGN, "automation": AUTOMATION, "awkward": AWKWARD}
+#: A text that was cut inside an emoji: JSON.stringify escapes what is left of it.
+CUT = '{"text":"Bom dia! \\ud83d"}'
+PAYLOADS = {"message": MESSAGE, "campaign": CAMPAIGN, "automation": AUTOMATION, "awkward": AWKWARD, "cut": CUT}

@@ -128,9 +128,7 @@ async def test_node_reads_the_failures_that_a_parent_goes_on_without(node, work)
 
 
 @pytest.mark.parametrize("who_fails", ["we", "node"])
-async def test_a_parent_that_fails_with_its_child_says_so_in_the_same_words(
-    node, work, redis_client, prefix, who_fails
-):
+async def test_a_parent_that_fails_with_its_child_says_so_in_the_same_words(node, work, prefix, who_fails):
     # Given a parent of ours whose child fails
     parents = await work("parents", echo)
     await node.listen("parents")
@@ -147,7 +145,6 @@ async def test_a_parent_that_fails_with_its_child_says_so_in_the_same_words(
     child_id, parent_id = flow["children"][0]["job"]["id"], flow["job"]["id"]
     parent = await node.queue("parents").getJob(parent_id)
     assert parent["failedReason"] == f"child {prefix}:children:{child_id} failed"
-    assert parent["attemptsMade"] in (0, 1)
     [event] = await node.emitted("failed", jobId=parent_id)
     assert event["failedReason"] == parent["failedReason"]
 

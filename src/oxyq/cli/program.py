@@ -49,7 +49,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = _guarded(arguments)
-    return code if _flushed() else max(code, FAILED)
+    failure = _flushed()
+    if failure and code == OK:
+        complain(f"the output: {failure}")
+    return code if failure is None else max(code, FAILED)
 
 
 def _print_version(asked: bool) -> None:
@@ -111,18 +114,14 @@ def _refuse_secrets(arguments: Sequence[str]) -> None:
         )
 
 
-def _flushed() -> bool:
-    """Write out what is still buffered; False when nobody reads it any more."""
+def _flushed() -> str | None:
+    """Write out what is still buffered; returns why that failed, "" when only nobody reads it any more."""
     try:
         for stream in (sys.stdout, sys.__stdout__):
             if stream is not None and not stream.closed:
                 stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # Python flushes again when it exits, and would complain about it then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return False
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        complain(f"the output: {error.strerror}")
-        return False
-    return True
+        return "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
+    return None

@@ -89,12 +89,3 @@ def test_a_broken_one_is_mended_by_setting_it_again(oxyq: CommandLine, redis_url
     assert oxyq("orgs", "show", "org_1").code == 1
     assert oxyq("orgs", "set", "-", stdin=json.dumps(SHOP)).out.startswith("org_1: created")
     assert oxyq("orgs", "show", "org_1").code == 0
-
-
-def test_without_redis_it_says_so(oxyq: CommandLine) -> None:
-    oxyq.settings["REDIS_URL"] = "redis://127.0.0.1:1"
-
-    ended = oxyq("orgs", "list")
-
-    assert ended.code == 1
-    assert ended.err.startswith("Error: Redis")

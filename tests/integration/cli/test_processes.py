@@ -17,12 +17,13 @@ import pytest
 
 from tests.command_line import DEADLINE_SECONDS, CommandLine
 from tests.integration.cli.test_enqueue import REMINDER
+from tests.integration.cli.test_organizations import SHOP
 
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[CommandLine]:
     """`oxyq …` on a machine without Redis: it runs a server of its own, in a folder of the test's own."""
-    yield CommandLine(tmp_path, OXYQ_LOG_FORMAT="json")
+    yield CommandLine(tmp_path, OXYQ_LOG_FORMAT="json", OXYQ_DATA_DIR=str(tmp_path / ".oxyq"))
     for server in servers(tmp_path):
         server.kill()
 
@@ -160,9 +161,7 @@ def test_workers_that_wait_for_redis_can_be_stopped(oxyq: CommandLine, silent_se
 
 def test_commands_share_the_data_and_leave_no_process(embedded: CommandLine) -> None:
     """What one command added, the next one finds, with the server ended and started in between."""
-    (embedded.folder / "shop.json").write_text('{"id": "org_1", "name": "Pet Shop"}')
-
-    assert embedded.process("orgs", "set", "shop.json").code == 0
+    assert embedded("orgs", "set", "-", stdin=json.dumps(SHOP)).code == 0
     assert servers(embedded.folder) == []
     assert embedded.process("orgs", "list", "--json").json()["organizations"][0]["name"] == "Pet Shop"
     assert servers(embedded.folder) == []
@@ -172,11 +171,9 @@ def test_a_command_joins_the_server_of_running_workers(embedded: CommandLine) ->
     """Two processes on one folder: what the command adds, the workers do; the answer is in the simulator's log."""
     process = embedded.start("workers", "start")
     read_until(process, "working on")
-    (embedded.folder / "shop.json").write_text('{"id": "org_1", "name": "Pet Shop"}')
-    (embedded.folder / "reminder.json").write_text(json.dumps(REMINDER))
 
-    assert embedded.process("orgs", "set", "shop.json").code == 0
-    assert embedded.process("enqueue", "automation", "reminder.json").code == 0
+    assert embedded("orgs", "set", "-", stdin=json.dumps(SHOP)).code == 0
+    assert embedded("enqueue", "automation", "-", stdin=json.dumps(REMINDER)).code == 0
     read_until(process, "job.handled")
     assert end(process, signal.SIGTERM)[0] == 0
 

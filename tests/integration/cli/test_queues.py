@@ -106,12 +106,14 @@ def test_clean_leaves_what_is_younger(oxyq: CommandLine, in_app: Callable[..., A
 
 
 @pytest.mark.usefixtures("scene")
-def test_clean_takes_age_state_queue_and_limit(oxyq: CommandLine) -> None:
-    options = ["--state", "failed", "--state", "waiting", "--older-than", "0s", "--limit", "1", "--yes", "--json"]
+def test_clean_takes_age_state_queue_and_limit(oxyq: CommandLine, in_app: Callable[..., Any]) -> None:
+    """The limit is for all that wait together, with and without a priority."""
+    in_app(lambda app: app.queues["campaign"].add("made", {}, job_id="w-4", priority=5))
+    options = ["--state", "failed", "--state", "waiting", "--older-than", "0s", "--limit", "3", "--yes", "--json"]
     ended = oxyq("queues", "clean", "campaign", *options)
 
-    assert ended.json() == {"removed": {"campaign": {"failed": 1, "waiting": 1}}}
-    assert counts(oxyq) == counts(oxyq) | {"waiting": 2, "failed": 1}
+    assert ended.json() == {"removed": {"campaign": {"failed": 2, "waiting": 3}}}
+    assert counts(oxyq) == counts(oxyq) | {"waiting": 1, "failed": 0}
 
 
 @pytest.mark.usefixtures("scene")

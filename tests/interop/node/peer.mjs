@@ -10,7 +10,7 @@ const { Queue, QueueEvents, FlowProducer, Worker } = bullmq;
 const ways = processors(bullmq);
 
 const opened = new Map(); // "prefix kind name" -> {close()}
-const gates = new Map(); // "prefix queue" -> gate of the held worker
+const gates = new Map(); // "prefix queue" -> gate of a `held` worker
 
 const address = new URL(redisUrl);
 const connection = { host: address.hostname, port: Number(address.port) };
@@ -25,11 +25,16 @@ function open(prefix, kind, name, make) {
   return opened.get(key);
 }
 
+// Takes all of one test out of a map, and returns it.
+function takeOut(map, prefix) {
+  const mine = [...map].filter(([key]) => key.startsWith(`${prefix} `));
+  mine.forEach(([key]) => map.delete(key));
+  return mine.map(([, value]) => value);
+}
+
 async function close(prefix) {
-  for (const gate of gates.values()) gate.open();
-  const mine = [...opened].filter(([key]) => key.startsWith(`${prefix} `));
-  mine.forEach(([key]) => opened.delete(key));
-  await Promise.all(mine.map(([, thing]) => thing.close(true)));
+  takeOut(gates, prefix).forEach((gate) => gate.open());
+  await Promise.all(takeOut(opened, prefix).map((thing) => thing.close(true)));
 }
 
 async function serveBoard({ prefix, queues }) {
