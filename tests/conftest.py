@@ -65,9 +65,7 @@ def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis
     """A function that starts servers of this test's own; they are gone when the test ends."""
     started: list[RedisServer] = []
 
-    def start(
-        *options: str, port: int | None = None, password: str | None = None, tls: bool = False
-    ) -> RedisServer:
+    def start(*options: str, port: int | None = None, password: str | None = None, tls: bool = False) -> RedisServer:
         folder: Path = tmp_path_factory.mktemp("own-redis")
         server = RedisServer(folder, *options, port=port, password=password, tls=tls)
         started.append(server)

@@ -68,9 +68,7 @@ class RedisServer:
         """Start it and return when it answers PING, with all its data loaded."""
         assert self._process is None, "the server is running already"
         with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self._wait_for_ping()
         except BaseException:

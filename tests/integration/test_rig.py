@@ -206,9 +206,7 @@ async def test_only_the_matching_request_loses_its_reply(redis_server, redis_cli
         assert await client.incr(f"{prefix}:second") == 2
 
 
-async def test_reply_is_lost_only_after_redis_executed_a_request_behind_others(
-    redis_server, redis_client, prefix
-):
+async def test_reply_is_lost_only_after_redis_executed_a_request_behind_others(redis_server, redis_client, prefix):
     # Given many requests in one piece, of which the last one is to lose its reply
     async with FaultProxy(redis_server.port) as proxy, one_try_client(proxy) as client:
         await client.ping()

@@ -119,13 +119,11 @@ async def test_a_global_concurrency_set_in_node_counts_the_jobs_of_both(node, wo
     await node.work("message", "held", concurrency=10)
     await node.listen("message")
 
-    # When there are 20 jobs and both sides have begun
+    # When there are 20 jobs
     await open_queue("message").add_many([Entry("job", n) for n in range(20)])
-    await held.has(1)
-    await node.until("started", 1)
     await node.emitted("active", 4)
 
-    # Then four run, although both sides have room for more
+    # Then four run, although both sides have room for more (whoever was first may have them all)
     assert await node.queue("message").getJobCounts("active", "wait") == {"active": 4, "wait": 16}
     assert await node.queue("message").isMaxed() is True
     # and when they end, the others follow

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oxyq.engine.connection import ConnectionLost, RedisReplyError
-from oxyq.engine.scripts import FetchRules, QueueScripts
-from oxyq.engine.settlement import LOST, REFUSALS, Fetched, RawJob, Settled, Settlement
+from oxyq.engine.scripts import NOT_PLAIN, FetchRules, QueueScripts, is_plain
+from oxyq.engine.settlement import LOST, REFUSALS, RawJob, Settlement
 from oxyq.errors import QueueUnavailable
+
+#: Endings and jobs per call of the batch script: about a millisecond of Redis's time with retention, half without.
+MOST_PER_CALL = 25
 
 
 @dataclass(slots=True)
@@ -28,13 +31,16 @@ class Answer:
     #: A settlement was written, but whether there is a next job was not said: it takes another question.
     inconclusive: bool = False
     trouble: str | None = None
-    foreign: bool = False
+    #: (id, type) of what was among the jobs and is none.
+    foreign: list[tuple[str, str]] = field(default_factory=list)
+    #: A script stopped at something that is no job, and could not say at what.
+    wrong_type: bool = False
 
 
 class Exchange:
     """The conversation of one worker with its queue.
 
-    A reply that gets lost leaves two questions: was the job settled, and were we handed another one? The first is
+    A reply that gets lost leaves two questions: were the jobs settled, and were we handed others? The first is
     answered by saying it again (a lock that is gone then means yes), the second by looking for our token in active.
     """
 
@@ -54,60 +60,85 @@ class Exchange:
             await self._reclaim(answer)
             wanted = 0  # what was found takes those places
             answer.inconclusive = True
-        tokens = [self._new_token() for _ in range(max(wanted - len(endings), 0))]
-        replies = await asyncio.gather(
-            *(self._scripts.settle(ending, self._rules, fetch_next=i < wanted) for i, ending in enumerate(endings)),
-            *(self._scripts.fetch(token, self._rules) for token in tokens),
-            return_exceptions=True,
+        plain = [ending for ending in endings if is_plain(ending)]
+        special = [ending for ending in endings if not is_plain(ending)]
+        batches = [
+            (chunk, max(min(wanted - start, MOST_PER_CALL), 0))
+            for start in range(0, max(len(plain), wanted), MOST_PER_CALL)
+            if (chunk := plain[start : start + MOST_PER_CALL]) or wanted > start
+        ]
+        await asyncio.gather(
+            *(self._batch(chunk, share, answer) for chunk, share in batches),
+            *(self._one(ending, answer) for ending in special),
         )
-        for i, (ending, reply) in enumerate(zip(endings, replies[: len(endings)], strict=True)):
-            self._settled(ending, reply, answer)
-            answer.inconclusive |= i < wanted and isinstance(reply, Settled) and reply.fetched is None
-        for token, fetched in zip(tokens, replies[len(endings) :], strict=True):
-            self._fetched(token, fetched, answer)
         return answer
 
-    def _settled(self, ending: Settlement, reply: object, answer: Answer) -> None:
-        if isinstance(reply, Settled):
-            self._read_settled(ending, reply, answer)
-        elif not isinstance(reply, QueueUnavailable):
-            answer.unsayable.append((ending, _as_error(reply)))
-        else:
-            self._failed(ending.token, reply, answer)
-            answer.unsaid.append(ending)
-            if _may_have_run(reply):
-                self._said_before.add((ending.job_id, ending.token))
+    async def _batch(self, endings: Sequence[Settlement], wanted: int, answer: Answer) -> None:
+        token = self._new_token()
+        try:
+            batch = await self._scripts.settle_and_fetch(endings, wanted, token, self._rules)
+        except QueueUnavailable as error:
+            if isinstance(error, ConnectionLost) and error.sent and wanted:
+                self._lost_tokens.add(token)
+            for ending in endings:
+                self._not_said(ending, error, answer)
+            self._trouble(error, answer)
+            return
+        except Exception as error:
+            # Something in one of them cannot be packed: find out which, one by one.
+            await asyncio.gather(*(self._alone(ending, error, answer) for ending in endings))
+            answer.inconclusive = True
+            return
+        answer.jobs += batch.jobs
+        answer.foreign += batch.foreign
+        answer.limited_ms = max(answer.limited_ms, batch.limited_ms)
+        answer.next_at_ms = batch.next_at_ms or answer.next_at_ms
+        for ending, code in zip(endings, batch.codes, strict=True):
+            if code == NOT_PLAIN:
+                await self._one(ending, answer)
+            else:
+                self._said(ending, code, answer)
 
-    def _read_settled(self, ending: Settlement, reply: Settled, answer: Answer) -> None:
+    async def _alone(self, ending: Settlement, error: Exception, answer: Answer) -> None:
+        try:
+            batch = await self._scripts.settle_and_fetch([ending], 0, "", self._rules)
+        except QueueUnavailable as unavailable:
+            self._not_said(ending, unavailable, answer)
+            self._trouble(unavailable, answer)
+        except Exception:
+            answer.unsayable.append((ending, error))
+        else:
+            self._said(ending, batch.codes[0], answer)
+
+    async def _one(self, ending: Settlement, answer: Answer) -> None:
+        """By BullMQ's own scripts: a job with a parent or children, a burial, a job handed back."""
+        try:
+            code = await self._scripts.settle(ending, self._rules)
+        except QueueUnavailable as error:
+            self._not_said(ending, error, answer)
+            self._trouble(error, answer)
+        except Exception as error:
+            answer.unsayable.append((ending, error))
+        else:
+            self._said(ending, code, answer)
+
+    def _said(self, ending: Settlement, code: int, answer: Answer) -> None:
         said_before = (ending.job_id, ending.token) in self._said_before
         self._said_before.discard((ending.job_id, ending.token))
-        if reply.code == 0 or (said_before and reply.code in LOST):
+        if code == 0 or (said_before and code in LOST):
             answer.settled.append(ending)
         else:
-            answer.refused.append((ending, reply.code))
-        if reply.fetched is not None:
-            self._read_fetched(reply.fetched, answer)
+            answer.refused.append((ending, code))
 
-    def _fetched(self, token: str, reply: object, answer: Answer) -> None:
-        if isinstance(reply, Fetched):
-            self._read_fetched(reply, answer)
-        else:
-            self._failed(token, reply, answer)
+    def _not_said(self, ending: Settlement, error: QueueUnavailable, answer: Answer) -> None:
+        answer.unsaid.append(ending)
+        if _may_have_run(error):
+            self._said_before.add((ending.job_id, ending.token))
 
     @staticmethod
-    def _read_fetched(fetched: Fetched, answer: Answer) -> None:
-        if fetched.job is not None:
-            answer.jobs.append(fetched.job)
-        answer.limited_ms = max(answer.limited_ms, fetched.limited_ms)
-        answer.next_at_ms = fetched.next_at_ms or answer.next_at_ms
-
-    def _failed(self, token: str, reply: object, answer: Answer) -> None:
-        if not isinstance(reply, QueueUnavailable):
-            raise _as_error(reply)
-        if isinstance(reply, ConnectionLost) and reply.sent:
-            self._lost_tokens.add(token)
-        answer.foreign |= isinstance(reply, RedisReplyError) and reply.code == "WRONGTYPE"
-        answer.trouble = str(reply)
+    def _trouble(error: QueueUnavailable, answer: Answer) -> None:
+        answer.trouble = str(error)
+        answer.wrong_type |= isinstance(error, RedisReplyError) and error.code == "WRONGTYPE"
 
     async def _reclaim(self, answer: Answer) -> None:
         """Take over the jobs that were handed to us in lost replies, instead of letting them stall."""
@@ -118,8 +149,7 @@ class Exchange:
             answer.trouble = str(error)
             return
         self._lost_tokens.difference_update(tokens)
-        # A job whose settlement did not arrive is still active under its token; it is about to be said again.
-        answer.jobs.extend(job for job in found if (job.id, job.token) not in self._said_before)
+        answer.jobs.extend(found)
 
     def _new_token(self) -> str:
         self._fetches += 1
@@ -134,10 +164,6 @@ def _may_have_run(error: QueueUnavailable) -> bool:
     if isinstance(error, RedisReplyError):
         return error.code not in DID_NOTHING
     return not isinstance(error, ConnectionLost) or error.sent
-
-
-def _as_error(reply: object) -> BaseException:
-    return reply if isinstance(reply, BaseException) else TypeError(f"unexpected reply {reply!r}")
 
 
 def refusal(code: int) -> str:

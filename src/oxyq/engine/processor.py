@@ -21,7 +21,7 @@ from oxyq.engine.exchange import Answer, Exchange, refusal
 from oxyq.engine.job import Job, MalformedJob
 from oxyq.engine.locks import HeldLocks
 from oxyq.engine.markers import Markers
-from oxyq.engine.quarantine import malformed, write_foreign
+from oxyq.engine.quarantine import bury_foreign, malformed, write_foreign
 from oxyq.engine.schedulers import Schedulers
 from oxyq.engine.scripts import FetchRules, QueueScripts
 from oxyq.engine.settlement import (
@@ -34,6 +34,7 @@ from oxyq.engine.settlement import (
     Retried,
     Settlement,
 )
+from oxyq.errors import QueueUnavailable
 
 #: What BullMQ's stall check writes into a job that lost its worker too often.
 STALLED_TOO_OFTEN = "job stalled more than allowable limit"
@@ -147,12 +148,13 @@ class Processor:
         return endings, wanted
 
     def _heard(self, answer: Answer, wanted: int, reasons_before: int) -> None:
-        for raw in answer.jobs:
-            self._begin(raw)
+        # What ended first: a job that is retried at once may be among those just taken.
         for ending in answer.settled:
             self._written(ending)
         for ending, code in answer.refused:
             self._refused(ending, code)
+        for raw in answer.jobs:
+            self._begin(raw)
         for ending, error in answer.unsayable:
             self._unsayable(ending, error)
         self._endings.extend(answer.unsaid)
@@ -170,7 +172,9 @@ class Processor:
             self.idle.set()
 
     async def _recover_from(self, answer: Answer) -> None:
-        if answer.foreign and await write_foreign(self._scripts, self._tell):
+        if answer.foreign:
+            await self._bury_foreign(answer.foreign)
+        if answer.wrong_type and await write_foreign(self._scripts, self._tell):
             return  # that was the trouble
         if answer.trouble is None:
             self._pause = 0.0
@@ -179,6 +183,12 @@ class Processor:
             self._tell(WorkerTrouble(self.queue, answer.trouble))
         self._pause = min(max(self._pause * 2, FIRST_PAUSE_SECONDS), LAST_PAUSE_SECONDS)
         await asyncio.sleep(self._pause)
+
+    async def _bury_foreign(self, found: list[tuple[str, str]]) -> None:
+        try:
+            await bury_foreign(self._scripts, found, self._tell)
+        except QueueUnavailable as error:
+            self._tell(WorkerTrouble(self.queue, f"quarantine: {error}"))
 
     # --- the life of a job in hand ----------------------------------------------------------------------------
 

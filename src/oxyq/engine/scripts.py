@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +30,6 @@ from oxyq.engine.settlement import (
     Keep,
     RawJob,
     Retried,
-    Settled,
     Settlement,
 )
 from oxyq.errors import ConfigurationError
@@ -67,7 +67,7 @@ PACKAGE_SCRIPTS: Final[dict[str, int]] = {
 #: refused. Without this a queue that filled Redis could never be drained.
 RUN_WHEN_MEMORY_IS_FULL: Final = frozenset(
     "bury cleanJobsInSet expel extendLocks fail_and_bury moveJobFromActiveToWait moveStalledJobsToWait moveToActive "
-    "moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob".split()
+    "moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob settle_and_fetch".split()
 )
 
 #: Data points of BullMQ's per-minute metrics that are kept: two weeks, as Bull Board charts at most.
@@ -81,9 +81,11 @@ SHORT_OPTIONS: Final = {
     "keepLogs": "kl",
     "deduplication": "de",
 }
+#: The batch script's answer for a job that needs BullMQ's own scripts: it has a parent, children or a deduplication id.
+NOT_PLAIN: Final = -100
 #: The token by which BullMQ lets a job be ended from outside, without holding its lock.
 NOBODY: Final = "0"
-_INCLUDE: Final = re.compile(r"^--@bullmq (\w+)$", re.MULTILINE)
+_INCLUDE: Final = re.compile(r"^--@bullmq (\w+)(?:: ([\w ]+))?$", re.MULTILINE)
 
 
 @cache
@@ -105,6 +107,16 @@ def package_text(name: str) -> str:
     return (package_folder() / f"{name}-{PACKAGE_SCRIPTS[name]}.lua").read_text(encoding="utf-8")
 
 
+def package_function(script: str, name: str) -> str:
+    """The Lua text of one local function of a script of the package, as it stands there."""
+    found = re.search(
+        rf"^local (?:function {name}\(|{name} = function).*?^end$", package_text(script), re.MULTILINE | re.DOTALL
+    )
+    if found is None:
+        raise ConfigurationError(f"bullmq {BULLMQ_VERSION} has no function {name} in {script}; reinstall it")
+    return found[0]
+
+
 @cache
 def package_script(name: str) -> Script:
     """One script of the package, unchanged but for the flag that lets it run when memory is full."""
@@ -117,6 +129,8 @@ def our_script(name: str, key_count: int, adding: str = "") -> Script:
     """One script of ours with the package's scripts it takes in; `adding` stands where it says ADD."""
 
     def taken_in(line: re.Match[str]) -> str:
+        if line[2]:
+            return "\n".join(package_function(line[1], name) for name in line[2].split())
         return package_text(adding if line[1] == "ADD" else line[1])
 
     text = (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
@@ -135,6 +149,17 @@ class NewJob:
     timestamp_ms: int
     delay_ms: int = 0
     priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The answer to `settle_and_fetch`: a code for each ending, and what there is to do next."""
+
+    codes: list[int]
+    jobs: list[RawJob]
+    limited_ms: int
+    next_at_ms: int
+    foreign: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +201,8 @@ class QueueScripts:
         self._finish_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.paused,
                              k.meta, k.pc]  # fmt: skip
         self._fetch_keys = [*self._finish_keys, k.marker]
+        self._batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
+                            k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed]  # fmt: skip
         self._add_keys = {
             "addStandardJob": _standard_add_keys(k),
             "addDelayedJob": [k.marker, k.meta, k.id, k.delayed, k.completed, k.events],
@@ -186,15 +213,16 @@ class QueueScripts:
     # --- a worker's calls -------------------------------------------------------------------------------------
 
     async def fetch(self, token: str, rules: FetchRules) -> Fetched:
-        """Take the next job, locked with `token`, if there is one and limits allow it."""
+        """Take the next job by BullMQ's own script, locked with `token`, if there is one and limits allow it."""
         reply = await self._package("moveToActive", self._fetch_keys,
                                     [self.keys.base, now_ms(), pack(rules.options(token))])  # fmt: skip
         return _fetched(reply, token)
 
-    async def settle(self, settlement: Settlement, rules: FetchRules, *, fetch_next: bool) -> Settled:
-        """Write how a job ended and, in the same round trip, take the next one (token: the settled job's).
+    async def settle(self, settlement: Settlement, rules: FetchRules, *, fetch_next: bool = False) -> int:
+        """Write how a job ended by BullMQ's own scripts; 0, or one of `settlement.REFUSALS`.
 
-        The answer to `fetch_next` is None where BullMQ's script cannot do both; ask again with `fetch`.
+        `fetch_next` takes the next job too where BullMQ's script can, as Node does; its data is thrown away here, so
+        only the proof that our batch script does the same asks for it.
         """
         match settlement:
             case Completed():
@@ -202,23 +230,22 @@ class QueueScripts:
             case FailedForGood():
                 return await self._fail(settlement, rules, fetch_next)
             case Delayed():
-                return await self._delay(settlement, rules, fetch_next)
+                return await self._delay(settlement, rules)
             case Retried():
                 return await self._retry(settlement)
             case HandedBack():
                 return await self._hand_back(settlement)
 
-    async def _complete(self, done: Completed, rules: FetchRules, fetch_next: bool) -> Settled:
+    async def _complete(self, done: Completed, rules: FetchRules, fetch_next: bool) -> int:
         keys = [*self._finish_keys, self.keys.completed, self.keys.job(done.job_id), self.keys.metrics_completed,
                 self.keys.marker]  # fmt: skip
         options = _finish_options(rules, done.token, done.keep, done.attempts)
-        reply = await self._package("moveToFinished", keys, [
+        return _code(await self._package("moveToFinished", keys, [
             done.job_id, now_ms(), "returnvalue", done.value_json, "completed", "1" if fetch_next else "",
             self.keys.base, pack(options),
-        ])  # fmt: skip
-        return _settled(reply, done.token, fetch_next)
+        ]))  # fmt: skip
 
-    async def _fail(self, failed: FailedForGood, rules: FetchRules, fetch_next: bool) -> Settled:
+    async def _fail(self, failed: FailedForGood, rules: FetchRules, fetch_next: bool) -> int:
         keys = [*self._finish_keys, self.keys.failed, self.keys.job(failed.job_id), self.keys.metrics_failed,
                 self.keys.marker]  # fmt: skip
         options = _finish_options(rules, failed.token, failed.keep, failed.attempts)
@@ -228,43 +255,58 @@ class QueueScripts:
             self.keys.base, pack(options), pack(failed.fields) if failed.fields else "",
         ]  # fmt: skip
         if failed.burial is None or self.dead_letters is None:
-            reply = await self._package("moveToFinished", keys, arguments)
-        else:
-            grave = self.dead_letters
-            reply = await self._runner.run(
-                our_script("fail_and_bury", 24),
-                [*keys, *_standard_add_keys(grave), grave.job(failed.burial.job_id)],
-                [*arguments, *_burial_arguments(grave, failed.burial), "1" if failed.token == NOBODY else "0"],
-            )
-        return _settled(reply, failed.token, fetch_next)
+            return _code(await self._package("moveToFinished", keys, arguments))
+        grave = self.dead_letters
+        return _code(await self._runner.run(
+            our_script("fail_and_bury", 24),
+            [*keys, *_standard_add_keys(grave), grave.job(failed.burial.job_id)],
+            [*arguments, *_burial_arguments(grave, failed.burial), "1" if failed.token == NOBODY else "0"],
+        ))  # fmt: skip
 
-    async def _delay(self, delayed: Delayed, rules: FetchRules, fetch_next: bool) -> Settled:
+    async def _delay(self, delayed: Delayed, rules: FetchRules) -> int:
         k = self.keys
         keys = [k.marker, k.active, k.prioritized, k.delayed, k.job(delayed.job_id), k.events, k.meta, k.stalled,
                 k.wait, k.limiter, k.pc]  # fmt: skip
-        reply = await self._package("moveToDelayed", keys, [
+        return _code(await self._package("moveToDelayed", keys, [
             k.base, now_ms(), delayed.job_id, delayed.token, delayed.delay_ms, "0" if delayed.counts else "1",
-            pack(delayed.fields) if delayed.fields else "", "1" if fetch_next else "0",
-            pack(rules.options(delayed.token)),
-        ])  # fmt: skip
-        # Without a next job this script does not say why: the limit, a pause, or nothing there.
-        return _settled(reply, delayed.token, fetch_next=False)
+            pack(delayed.fields) if delayed.fields else "", "0", pack(rules.options(delayed.token)),
+        ]))  # fmt: skip
 
-    async def _retry(self, retried: Retried) -> Settled:
+    async def _retry(self, retried: Retried) -> int:
         k = self.keys
         keys = [k.active, k.wait, k.paused, k.job(retried.job_id), k.meta, k.events, k.delayed, k.prioritized, k.pc,
                 k.marker, k.stalled]  # fmt: skip
-        reply = await self._package("retryJob", keys, [
+        return _code(await self._package("retryJob", keys, [
             k.base, now_ms(), "RPUSH" if retried.lifo else "LPUSH", retried.job_id, retried.token,
             pack(retried.fields),
-        ])  # fmt: skip
-        return _settled(reply, retried.token, fetch_next=False)
+        ]))  # fmt: skip
 
-    async def _hand_back(self, back: HandedBack) -> Settled:
+    async def _hand_back(self, back: HandedBack) -> int:
         k = self.keys
         keys = [k.active, k.wait, k.stalled, k.paused, k.meta, k.limiter, k.prioritized, k.marker, k.events]
         reply = await self._package("moveJobFromActiveToWait", keys, [back.job_id, back.token, k.job(back.job_id)])
-        return Settled(min(_int(reply), 0))  # a positive answer is the limiter's TTL
+        return min(_int(reply), 0)  # a positive answer is the limiter's TTL
+
+    async def settle_and_fetch(
+        self, endings: Sequence[Settlement], wanted: int, token: str, rules: FetchRules
+    ) -> "Batch":
+        """End a batch of plain jobs and take up to `wanted` others, in one call of our own script."""
+        k = self.keys
+        arguments: list[Argument] = [
+            k.base, now_ms(), rules.lock_ms, wanted, token, rules.worker_name,
+            "" if rules.rate_max is None else rules.rate_max, rules.rate_ms or "", METRICS_POINTS, len(endings),
+        ]  # fmt: skip
+        for ending in endings:
+            arguments += _ending_arguments(ending)
+        reply = _list(await self._runner.run(our_script("settle_and_fetch", 14), self._batch_keys, arguments))
+        jobs = _list(reply[1])
+        return Batch(
+            codes=[_int(code) for code in _list(reply[0])],
+            jobs=[RawJob(as_text(jobs[i]), token, _started(jobs[i + 1])) for i in range(0, len(jobs), 2)],
+            limited_ms=max(_int(reply[2]), 0),
+            next_at_ms=max(_int(reply[3]), 0),
+            foreign=_pairs(reply[4]),
+        )
 
     async def extend_locks(self, held: list[tuple[str, str]], lock_ms: int) -> list[str]:
         """Renew the locks of (job id, token) pairs; returns the ids whose lock is not ours any more."""
@@ -476,6 +518,53 @@ class QueueScripts:
         return await self._runner.run(package_script(name), keys, arguments)
 
 
+def is_plain(ending: Settlement) -> bool:
+    """Whether our batch script can write this ending; the others go through BullMQ's scripts."""
+    if isinstance(ending, FailedForGood):
+        return ending.burial is None and not ending.parent_flags
+    return not isinstance(ending, HandedBack)
+
+
+def _ending_arguments(ending: Settlement) -> tuple[Argument, ...]:
+    """One ending as the six arguments of `lua/settle_and_fetch.lua`."""
+    match ending:
+        case Completed():
+            return (
+                "c",
+                ending.job_id,
+                ending.token,
+                ending.value_json,
+                _keep_argument(ending.keep, ending.attempts),
+                "",
+            )
+        case FailedForGood():
+            keep = _keep_argument(ending.keep, ending.attempts)
+            return ("f", ending.job_id, ending.token, ending.reason, keep, _packed_fields(ending.fields))
+        case Delayed():
+            kind = "d" if ending.counts else "l"
+            return (kind, ending.job_id, ending.token, ending.delay_ms, "", _packed_fields(ending.fields))
+        case Retried():
+            return ("R" if ending.lifo else "r", ending.job_id, ending.token, "", "", _packed_fields(ending.fields))
+        case HandedBack():
+            raise TypeError("a job is handed back by BullMQ's own script")
+
+
+def _keep_argument(keep: Keep, attempts: int) -> str:
+    count = -1 if keep.count is None else keep.count
+    return f"{count}:{'' if keep.age_seconds is None else keep.age_seconds}:{attempts}"
+
+
+def _packed_fields(fields: tuple[str, ...]) -> bytes:
+    return pack(fields) if fields else b""
+
+
+def _started(flat: Reply) -> dict[bytes, bytes]:
+    """A job's fields as they are once it was taken; the script reads them just before."""
+    fields = _fields(flat)
+    fields[b"ats"] = b"%d" % (int(fields.get(b"ats", b"0")) + 1)
+    return fields
+
+
 def extend_arguments(keys: QueueKeys, held: list[tuple[str, str]], lock_ms: int) -> list[Argument]:
     """The arguments of `extendLocks` for (job id, token) pairs."""
     ids, tokens = [job_id for job_id, _ in held], [token for _, token in held]
@@ -523,11 +612,9 @@ def _finish_options(rules: FetchRules, token: str, keep: Keep, attempts: int) ->
     }
 
 
-def _settled(reply: Reply, token: str, fetch_next: bool) -> Settled:
-    if isinstance(reply, list):
-        return Settled(0, _fetched(reply, token))
-    code = _int(reply)
-    return Settled(code, Fetched() if fetch_next and code == 0 else None)
+def _code(reply: Reply) -> int:
+    """0 or a negative code; a list is the next job, so the settlement went well."""
+    return 0 if isinstance(reply, list) else _int(reply)
 
 
 def _fetched(reply: Reply, token: str) -> Fetched:

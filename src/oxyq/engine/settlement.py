@@ -98,14 +98,6 @@ class HandedBack:
 Settlement: TypeAlias = Completed | FailedForGood | Delayed | Retried | HandedBack
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What came of a settlement: `code` 0 or one of `refusals`, and the next job when one was asked for."""
-
-    code: int
-    fetched: Fetched | None = None
-
-
 #: Why a settlement was refused (BullMQ's error codes).
 REFUSALS = {
     -1: "the job is gone",
@@ -114,6 +106,7 @@ REFUSALS = {
     -4: "it has children that are still running",
     -6: "another worker holds its lock",
     -9: "one of its children failed",
+    -101: "its key holds something that is no job",
 }
 #: The job is not ours any more.
-LOST = frozenset((-1, -2, -3, -6))
+LOST = frozenset((-1, -2, -3, -6, -101))

@@ -27,10 +27,8 @@ async def rescue(
         raw = await queue.raw(job_id, NOBODY)
         if raw is None or not _is_older(raw, older_than_seconds):
             continue
-        failed = await queue.scripts.settle(
-            _failure(raw, queue.name, older_than_seconds, rules), FetchRules(0, "rescue"), fetch_next=False
-        )
-        if failed.code == 0:
+        failure = _failure(raw, queue.name, older_than_seconds, rules)
+        if await queue.scripts.settle(failure, FetchRules(0, "rescue")) == 0:
             yield job_id
 
 

@@ -1,4 +1,4 @@
-"""Finishing a job and taking the next one is one round trip."""
+"""Finishing jobs and taking the next ones is one round trip, for all that end in the same moment together."""
 
 import pytest
 
@@ -12,7 +12,7 @@ AROUND = 8
 
 
 @pytest.mark.parametrize("concurrency", [1, 5, 20])
-async def test_each_job_costs_one_call_that_finishes_it_and_takes_the_next(own_redis, concurrency):
+async def test_a_job_costs_at_most_one_call_that_finishes_it_and_takes_the_next(own_redis, concurrency):
     # Given jobs in a Redis that counts commands
     queue = Queue("work", redis_url=own_redis.url)
     await queue.add_many([Entry("task", {"n": n}) for n in range(JOBS)])
@@ -34,7 +34,8 @@ async def test_each_job_costs_one_call_that_finishes_it_and_takes_the_next(own_r
     await worker.stop()
     await queue.close()
     calls = stats["cmdstat_evalsha"]["calls"]
-    assert JOBS < calls <= JOBS + AROUND + 2 * concurrency
+    together = 1 if concurrency == 1 else 2  # two conversations at once; each ends half of what runs
+    assert JOBS / concurrency < calls <= JOBS / together + AROUND + 2 * concurrency
     # Everything else that a script did not do itself: connecting and waiting.
     assert "cmdstat_eval" not in stats
     assert stats["cmdstat_bzpopmin"]["calls"] <= 2 if "cmdstat_bzpopmin" in stats else True

@@ -4,15 +4,17 @@ import asyncio
 
 import pytest
 
+from oxyq.engine.scripts import our_script
 from tests.integration.engine.journal import Journal
 from tests.integration.engine.regressions.contender import Contender, Ours
 
+OUR_BATCH = our_script("settle_and_fetch", 14).sha.encode()
 LOCK_SECONDS, STALLED_SECONDS = 3.0, 0.5
 
 
 def hands_over(request: bytes) -> bool:
-    """Whether a job may come with the answer to this command: it says how long to lock."""
-    return request.startswith(b"EVALSHA") and b"lockDuration" in request
+    """Whether a job may come with the answer to this command: BullMQ's say how long to lock, and ours is one."""
+    return request.startswith(b"EVALSHA") and (b"lockDuration" in request or OUR_BATCH in request)
 
 
 async def run_two_jobs(contender: Contender) -> None:

@@ -1,0 +1,307 @@
+--[[
+  Ends a batch of jobs and takes the next ones, in one call: what BullMQ does with one call of moveToFinished,
+  moveToDelayed or retryJob per job, and one of moveToActive per job taken. It leaves behind the same keys and events
+  (tests/integration/engine/equivalence proves it). What is paid per batch instead of per job: reading meta and the
+  limiter, promoting delayed jobs, retention, metrics, trimming events, the marker.
+
+  Only plain jobs: one with a parent, children or a deduplication id is answered with -100 and left untouched, for
+  BullMQ's own script to end it.
+
+    KEYS[1] wait         KEYS[2] active       KEYS[3] prioritized    KEYS[4] events     KEYS[5] stalled
+    KEYS[6] limiter      KEYS[7] delayed      KEYS[8] meta           KEYS[9] pc         KEYS[10] marker
+    KEYS[11] completed   KEYS[12] failed      KEYS[13] metrics:completed                KEYS[14] metrics:failed
+    ARGV[1]  key prefix
+    ARGV[2]  timestamp in ms
+    ARGV[3]  lock time in ms
+    ARGV[4]  how many jobs to take
+    ARGV[5]  token for the jobs taken
+    ARGV[6]  worker name
+    ARGV[7]  the worker's limit: jobs, "" for none        ARGV[8]  ... per ms
+    ARGV[9]  most data points of metrics
+    ARGV[10] how many endings follow, six arguments each:
+      kind   c completed | f failed for good | d delayed, counting the attempt | l delayed, not counting it |
+             r retried at once | R the same, to the front (lifo)
+      id, token
+      c, f: return value or reason;  d, l: delay in ms;  r: ""
+      c, f: jobs to keep as "count:age in s:attempts", each "" for no limit;  else ""
+      job fields to update, packed, "" for none
+  Output: {codes of the endings, jobs taken {id, {field, value, ...}, ...}, ms until the limiter opens,
+           ms timestamp of the next delayed job, ids in active that are no jobs {id, type, ...}}
+    code 0 OK, -1 no such job, -2 no lock, -3 not active, -6 somebody else's lock, -100 not for this script,
+         -101 the job's key holds something that is no job (the id is taken out of active)
+    The fields of a job taken are as before it was taken: processedOn, ats and pb are set after they were read.
+]]
+local rcall, rpcall = redis.call, redis.pcall
+local waitKey, activeKey, prioritizedKey, eventsKey, stalledKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local limiterKey, delayedKey, metaKey, pcKey, markerKey = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local prefix, timestamp, lockMs, wanted, token = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+--@bullmq moveToFinished: batches collectMetrics getQueueMetadata getNextDelayedTimestamp getRateLimitTTL
+--@bullmq moveToFinished: addBaseMarkerIfNeeded addJobInTargetList getPriorityScore addJobWithPriority promoteDelayedJobs
+--@bullmq moveToFinished: addDelayMarkerIfNeeded isQueuePausedOrMaxed removeJobKeys getJobIdFromKey getJobKeyPrefix
+--@bullmq moveToFinished: _moveParentToWait removeParentDependencyKey removeJob getOrSetMaxEvents getDelayedScore trimEvents
+--@bullmq moveToFinished: updateJobFields
+
+-- Retention, for jobs without a parent in few calls; one with a parent goes BullMQ's way.
+local function removeOld(ids)
+  local keys = {}
+  for _, id in ipairs(ids) do
+    local key = prefix .. id
+    if rcall("HEXISTS", key, "parentKey") == 1 then
+      removeJob(id, false, prefix, false)
+    else
+      local n = #keys
+      keys[n + 1], keys[n + 2], keys[n + 3] = key, key .. ":logs", key .. ":dependencies"
+      keys[n + 4], keys[n + 5], keys[n + 6] = key .. ":processed", key .. ":failed", key .. ":unsuccessful"
+    end
+  end
+  for from, to in batches(#keys, 6000) do rcall("DEL", unpack(keys, from, to)) end
+end
+
+local function keepOnly(set, count, age)
+  if age then
+    local start = timestamp - age * 1000
+    local old = rcall("ZREVRANGEBYSCORE", set, start, "-inf", "LIMIT", 0, 1000)
+    if #old > 0 then
+      removeOld(old)
+      for from, to in batches(#old, 7000) do rcall("ZREM", set, unpack(old, from, to)) end
+    end
+  end
+  if count and count > 0 then
+    local beyond = rcall("ZREVRANGE", set, count, -1)
+    if #beyond > 0 then
+      removeOld(beyond)
+      rcall("ZREMRANGEBYRANK", set, 0, -(count + 1))
+    end
+  end
+end
+
+local codes, unlocked, unstalled = {}, {}, {}
+local jobs, foreign, limitedMs, nextAt = {}, {}, 0, 0
+
+-- Something else overwrote this id's key: out of the way with it, and tell.
+local function expel(id)
+  rcall("LREM", activeKey, 1, id)
+  rcall("SREM", stalledKey, id)
+  rcall("DEL", prefix .. id .. ":lock")
+  foreign[#foreign + 1] = id
+  foreign[#foreign + 1] = rcall("TYPE", prefix .. id)["ok"]
+end
+
+-- BullMQ's own promotion takes all due ids off the set and then stops at the first that is no job, losing the rest.
+local function promote(isBlocked)
+  local due = rcall("ZRANGEBYSCORE", delayedKey, 0, (timestamp + 1) * 0x1000 - 1, "LIMIT", 0, 1000)
+  if #due == 0 then return end
+  for _, id in ipairs(due) do
+    local kind = rcall("TYPE", prefix .. id)["ok"]
+    if kind ~= "hash" and kind ~= "none" then
+      rcall("ZREM", delayedKey, id)
+      expel(id)
+    end
+  end
+  promoteDelayedJobs(delayedKey, markerKey, waitKey, prioritizedKey, eventsKey, prefix, timestamp, pcKey, isBlocked)
+end
+local lastFinished = false
+
+-- Jobs that finished under the same retention rule are added, and the rule applied, together.
+local finished = {}
+local function rest(set, metrics)
+  return {set = set, metrics = metrics, count = 0, members = {}, rule = nil}
+end
+finished.c, finished.f = rest(KEYS[11], KEYS[13]), rest(KEYS[12], KEYS[14])
+
+local function store(kind)
+  local of = finished[kind]
+  if #of.members == 0 then return end
+  rcall("ZADD", of.set, unpack(of.members))
+  local count, age = string.match(of.rule, "^(%-?%d*):(%d*)")
+  keepOnly(of.set, tonumber(count), tonumber(age))
+  of.members = {}
+end
+
+local function finish(kind, key, id, value, rule, made)
+  local of, name = finished[kind], kind == "c" and "returnvalue" or "failedReason"
+  of.count = of.count + 1
+  if string.sub(rule, 1, 2) == "0:" then
+    removeJobKeys(key)
+  else
+    rcall("HSET", key, "atm", made, name, value, "finishedOn", timestamp)
+    if kind == "f" then rcall("HDEL", key, "defa") end
+    if of.rule ~= rule then store(kind) end
+    of.rule = rule
+    of.members[#of.members + 1] = timestamp
+    of.members[#of.members + 1] = id
+  end
+  rcall("XADD", eventsKey, "*", "event", kind == "c" and "completed" or "failed", "jobId", id, name, value, "prev",
+    "active")
+  if kind == "f" and made >= (tonumber(string.match(rule, ":(%d*)$")) or 1) then
+    rcall("XADD", eventsKey, "*", "event", "retries-exhausted", "jobId", id, "attemptsMade", made)
+  end
+end
+
+local function delay(key, id, pause, counts, maxEvents)
+  local score, due = getDelayedScore(delayedKey, timestamp, tonumber(pause))
+  if counts then rcall("HINCRBY", key, "atm", 1) end
+  rcall("HSET", key, "delay", pause)
+  rcall("ZADD", delayedKey, score, id)
+  rcall("XADD", eventsKey, "MAXLEN", "~", maxEvents, "*", "event", "delayed", "jobId", id, "delay", due)
+  addDelayMarkerIfNeeded(markerKey, delayedKey)
+end
+
+local function retry(key, id, push, maxEvents)
+  local priority = tonumber(rcall("HGET", key, "priority")) or 0
+  local blocked = isQueuePausedOrMaxed(metaKey, activeKey)
+  if priority == 0 then
+    addJobInTargetList(waitKey, markerKey, push, blocked, id)
+  else
+    addJobWithPriority(markerKey, prioritizedKey, priority, id, pcKey, blocked)
+  end
+  rcall("HINCRBY", key, "atm", 1)
+  rcall("XADD", eventsKey, "MAXLEN", "~", maxEvents, "*", "event", "waiting", "jobId", id, "prev", "active")
+end
+
+local endings = tonumber(ARGV[10])
+if endings > 0 then
+  trimEvents(metaKey, eventsKey)
+  local maxEvents = getOrSetMaxEvents(metaKey)
+  -- Everything about the batch that can be asked at once.
+  local locks, children = {}, {}
+  for i = 1, endings do
+    local key = prefix .. ARGV[6 + i * 6]
+    locks[i] = key .. ":lock"
+    children[i * 2 - 1], children[i * 2] = key .. ":dependencies", key .. ":unsuccessful"
+  end
+  local tokens = rcall("MGET", unpack(locks))
+  local someHaveChildren = rcall("EXISTS", unpack(children)) > 0
+  local promoted = false
+  for i = 1, endings do
+    local at = 5 + i * 6
+    local kind, id, value = ARGV[at], ARGV[at + 1], ARGV[at + 3]
+    local key = prefix .. id
+    local retrying = kind == "r" or kind == "R"
+    if retrying and not promoted then
+      promoted = true
+      promote(isQueuePausedOrMaxed(metaKey, activeKey))
+    end
+    -- The one command that may fail for a single job (its key overwritten): it must not cut off the rest of the batch.
+    local known = rpcall("HMGET", key, "atm", "parentKey", "deid", "data")
+    local code = 0
+    if known["err"] then
+      code = -101
+      expel(id)
+    elseif not known[4] and rcall("EXISTS", key) == 0 then
+      code = -1
+    elseif known[2] or known[3] or
+      (someHaveChildren and rcall("EXISTS", children[i * 2 - 1], children[i * 2]) > 0) then
+      code = -100
+    elseif not tokens[i] then
+      code = -2
+    elseif tokens[i] ~= ARGV[at + 2] then
+      code = -6
+    else
+      unlocked[#unlocked + 1], unstalled[#unstalled + 1] = locks[i], id
+      updateJobFields(key, ARGV[at + 5])
+      if rcall("LREM", activeKey, -1, id) < 1 then
+        code = -3
+      elseif kind == "c" or kind == "f" then
+        finish(kind, key, id, value, ARGV[at + 4], (tonumber(known[1]) or 0) + 1)
+        lastFinished = true
+      elseif retrying then
+        retry(key, id, kind == "R" and "RPUSH" or "LPUSH", maxEvents)
+        lastFinished = false
+      else
+        delay(key, id, value, kind == "d", maxEvents)
+        lastFinished, promoted = false, false
+      end
+    end
+    codes[i] = code
+  end
+  if #unlocked > 0 then
+    rcall("DEL", unpack(unlocked))
+    rcall("SREM", stalledKey, unpack(unstalled))
+  end
+  for kind, of in pairs(finished) do
+    store(kind)
+    if of.count > 0 then
+      collectMetrics(of.metrics, of.metrics .. ":data", ARGV[9], timestamp)
+      if of.count > 1 then rcall("HINCRBY", of.metrics, "count", of.count - 1) end
+    end
+  end
+end
+
+
+-- Takes up to n ids off the queue into active, as BullMQ orders them: wait first, then by priority.
+local function take(n)
+  local ids = rcall("RPOP", waitKey, n) or {}
+  for i = #ids, 1, -1 do
+    if string.sub(ids[i], 1, 2) == "0:" then table.remove(ids, i) end -- a marker of BullMQ 4
+  end
+  if #ids < n then
+    local popped = rcall("ZPOPMIN", prioritizedKey, n - #ids)
+    for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+    if #ids < n then rcall("DEL", pcKey) end -- none left: BullMQ starts counting anew
+  end
+  if #ids > 0 then rcall("LPUSH", activeKey, unpack(ids)) end
+  return ids
+end
+
+local function start(id)
+  local key = prefix .. id
+  local fields = rpcall("HGETALL", key)
+  if fields["err"] then
+    expel(id)
+    return false
+  end
+  local started, deferred = 0, false
+  for i = 1, #fields, 2 do
+    if fields[i] == "ats" then started = tonumber(fields[i + 1]) or 0 elseif fields[i] == "defa" then deferred = true end
+  end
+  rcall("SET", key .. ":lock", token, "PX", lockMs)
+  rcall("XADD", eventsKey, "*", "event", "active", "jobId", id, "prev", "waiting")
+  rcall("HSET", key, "processedOn", timestamp, "pb", ARGV[6], "ats", started + 1)
+  jobs[#jobs + 1] = id
+  jobs[#jobs + 1] = fields
+  return not deferred
+end
+
+local isBlocked = false
+if wanted > 0 then
+  local globalMax, globalMs
+  isBlocked, globalMax, globalMs = getQueueMetadata(metaKey, activeKey, waitKey)
+  promote(isBlocked)
+  local most = tonumber(globalMax or ARGV[7])
+  local windowMs = tonumber(ARGV[8]) or tonumber(globalMs)
+  limitedMs = getRateLimitTTL(most, limiterKey)
+  if limitedMs == 0 and not isBlocked then
+    local concurrency = tonumber(rcall("HGET", metaKey, "concurrency"))
+    if concurrency then wanted = math.min(wanted, concurrency - rcall("LLEN", activeKey)) end
+  else
+    wanted = 0
+  end
+  while wanted > 0 do
+    local now = wanted
+    if most then
+      limitedMs = getRateLimitTTL(most, limiterKey)
+      if limitedMs > 0 then break end
+      now = math.max(math.min(now, most - (tonumber(rcall("GET", limiterKey)) or 0)), 1)
+    end
+    local ids, counted = take(now), 0
+    for _, id in ipairs(ids) do
+      if start(id) then counted = counted + 1 end
+    end
+    if most and counted > 0 and rcall("INCRBY", limiterKey, counted) == counted then
+      rcall("PEXPIRE", limiterKey, math.floor(math.abs(windowMs)))
+    end
+    wanted = wanted - #ids
+    if #ids < now then
+      nextAt = getNextDelayedTimestamp(delayedKey) or 0
+      break
+    end
+  end
+  if #jobs > 0 then addBaseMarkerIfNeeded(markerKey, false) end
+end
+
+if lastFinished and #jobs == 0 and not isBlocked and limitedMs == 0 and nextAt == 0 and
+  rcall("EXISTS", waitKey, activeKey, prioritizedKey) == 0 then
+  rcall("XADD", eventsKey, "*", "event", "drained")
+end
+return {codes, jobs, limitedMs, nextAt, foreign}
