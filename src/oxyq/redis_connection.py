@@ -1,5 +1,7 @@
 """From settings to a Redis address, and the redis-py client for everything that is not the hot path."""
 
+import logging
+
 import redis.asyncio
 
 from oxyq.engine.address import Address
@@ -14,7 +16,14 @@ def configured_address(settings: Settings) -> Address | None:
     if settings.redis_url is None:
         return None
     ca_file = str(settings.redis_ca_file) if settings.redis_ca_file else None
-    return Address.from_url(settings.redis_url, verify_tls=settings.redis_tls_verify, ca_file=ca_file)
+    address = Address.from_url(settings.redis_url, verify_tls=settings.redis_tls_verify, ca_file=ca_file)
+    if address.tls and not address.verify_tls:
+        # The standard logger, since it reaches standard error even when nobody has set up any logging.
+        logging.getLogger("oxyq").warning(
+            "OXYQ_REDIS_TLS_VERIFY=false: whoever sits between here and %s can read and change everything; "
+            "give the authority's certificate with OXYQ_REDIS_CA_FILE instead", address
+        )  # fmt: skip
+    return address
 
 
 def redis_client(address: Address) -> redis.asyncio.Redis:

@@ -39,8 +39,10 @@ async def test_a_message_is_answered_over_tls(
         assert answer.to == "5511999999999"
 
 
-async def test_an_unknown_certificate_is_refused_unless_told_otherwise(environment: dict[str, str]) -> None:
-    """Without the authority nothing is sent; OXYQ_REDIS_TLS_VERIFY=false connects all the same."""
+async def test_an_unknown_certificate_is_refused_unless_told_otherwise(
+    environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the authority nothing is sent; OXYQ_REDIS_TLS_VERIFY=false connects all the same, and warns loudly."""
     unknown = {name: value for name, value in environment.items() if name != "OXYQ_REDIS_CA_FILE"}
 
     async with open_app(load_settings(unknown)) as app:
@@ -50,3 +52,4 @@ async def test_an_unknown_certificate_is_refused_unless_told_otherwise(environme
     async with open_app(load_settings({**unknown, "OXYQ_REDIS_TLS_VERIFY": "false"})) as app:
         await app.hub.commands.ready(5)
         assert await app.redis.ping()
+    assert "OXYQ_REDIS_TLS_VERIFY=false: whoever sits between" in caplog.text
