@@ -67,7 +67,7 @@ class EmbeddedServer:
             async with self._alone():
                 fcntl.flock(self._users, fcntl.LOCK_SH)
                 if await self._answering_pid() is None:
-                    await asyncio.to_thread(self._spawn)
+                    self._spawn()  # not in a thread: a start that is cancelled must know what it has started
                     await self._until_answers()
         except BaseException:
             await asyncio.shield(self.stop())  # also when cancelled: nothing of ours may stay behind

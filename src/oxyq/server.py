@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -54,6 +55,8 @@ async def http_server(app: App) -> AsyncIterator[str]:
         create_api(app), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=HTTP_STOP_SECONDS,
         server_header=False, proxy_headers=False, h11_max_incomplete_event_size=64 * 1024,
     )  # fmt: skip
+    # A stranger's malformed request is answered 400 by uvicorn itself; its line about it is no news of ours.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     server = _Http(config)
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
     try:

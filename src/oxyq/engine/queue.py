@@ -330,9 +330,9 @@ class Queue:
             pass
 
     async def remove(self, job_id: str) -> bool:
-        """Remove a job that is not running; False while it is."""
-        await self._hub.commands.ready(self.patience_seconds)
-        return await self.scripts.remove(job_id)
+        """Remove a job that is not running; False while it is, and when there is none."""
+        [exists] = await self._calls(("EXISTS", self.keys.job(job_id)))
+        return exists == 1 and await self.scripts.remove(job_id)
 
     async def retry(self, job_id: str, state: str = "failed") -> bool:
         """Run a failed (or completed) job again with all its attempts; False when it is not there."""
