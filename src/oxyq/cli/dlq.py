@@ -12,7 +12,7 @@ from oxyq.cli.confirm import ask, must_be_sure
 from oxyq.cli.durations import Duration
 from oxyq.cli.endings import FAILED, WrongUse
 from oxyq.cli.entries import read_value
-from oxyq.cli.output import Progress, complain, note, print_json, print_table, say, say_block
+from oxyq.cli.output import Progress, complain, print_json, print_table, say, say_block, warn
 from oxyq.cli.output import as_json as to_json
 from oxyq.cli.session import with_app
 from oxyq.errors import InvalidPayload
@@ -77,7 +77,7 @@ def list_letters(
         numbers=("attempts",),
     )
     if len(letters) > len(shown):
-        note(f"There are more than {limit}; see all with --limit 0.")
+        warn(f"only the oldest {limit} are shown; see all with --limit 0")
 
 
 @group.command(epilog=examples("oxyq dlq show dlq-message-msg-0d1b8c6f2ab74c7e9d2f5b6a1c3e4f50"))

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from oxyq.engine.adding import Adder, Adding
 from oxyq.engine.backoff import Backoff
-from oxyq.engine.connection import ConnectionLost, RedisReplyError, Reply
+from oxyq.engine.connection import RedisReplyError, Reply
 from oxyq.engine.hub import DEFAULT_URL, Hub
 from oxyq.engine.job import as_int, encode_json
 from oxyq.engine.keys import QueueKeys, check_job_id
@@ -17,8 +17,6 @@ from oxyq.engine.scripts import NewJob, QueueScripts, now_ms
 from oxyq.engine.settlement import Keep, RawJob
 from oxyq.errors import IdConflict, InvalidPayload
 from oxyq.outcomes import JsonValue
-
-T = TypeVar("T")
 
 #: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
 STATES = ("wait", "prioritized", "active", "delayed", "waiting-children", "completed", "failed")
@@ -130,7 +128,11 @@ class Queue:
         grave = QueueKeys(dead_letter_queue, self._hub.prefix) if dead_letter_queue else None
         self.scripts = QueueScripts(self.keys, self._hub.commands, grave)
         self.schedulers = Schedulers(self.scripts)
+        self._adder = Adder(self.scripts, self._until_ready)
         self.patience_seconds = patience_seconds
+
+    async def _until_ready(self) -> None:
+        await self._hub.commands.ready(self.patience_seconds)
 
     async def close(self) -> None:
         """Close the connection, if it is this queue's own."""
@@ -159,7 +161,9 @@ class Queue:
         Raises InvalidPayload, QueueUnavailable.
         """
         options = JobOptions(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
-        return await self._add(_new_job(Entry(name, data, job_id, options)))
+        job = _new_job(Entry(name, data, job_id, options))
+        await self._adder.add(Adding(job))
+        return job.id
 
     async def add_many(self, entries: Iterable[Entry]) -> list[str]:
         """Add jobs in order, many per round trip, and return their ids; nothing is added if one entry is wrong.
@@ -172,10 +176,9 @@ class Queue:
                 jobs.append(_new_job(entry))
             except InvalidPayload as error:
                 raise InvalidPayload(f"entries[{number}].{error.field}", error.problem) from None
-        ids = list[str]()
         for start in range(0, len(jobs), CHUNK):
-            ids.extend(await self._add_chunk(jobs[start : start + CHUNK]))
-        return ids
+            await self._adder.add_all([Adding(job) for job in jobs[start : start + CHUNK]])
+        return [job.id for job in jobs]
 
     async def add_once(
         self, name: str, data: JsonValue, *, job_id: str, options: JobOptions, fingerprint: str, remember_seconds: int
@@ -186,12 +189,7 @@ class Queue:
         Raises IdConflict when another body was, InvalidPayload, QueueUnavailable.
         """
         job = _new_job(Entry(name, data, job_id, options))
-        answer = await self._safe_to_repeat(lambda: self.scripts.add_once(job, fingerprint, remember_seconds * 1000))
-        if isinstance(answer, bytes):
-            answer = 1 if _same_json(answer, data) else 2
-        if answer == 2:
-            raise IdConflict(job_id)
-        return answer != 1
+        return _was_added(await self._adder.add(Adding(job, fingerprint, remember_seconds * 1000)), job_id, data)
 
     async def add_many_once(
         self, entries: Sequence[tuple[Entry, str]], *, remember_seconds: int
@@ -201,35 +199,16 @@ class Queue:
         Returns how many were added now, and the ids that belong to another body.
         """
 
-        async def add(entry: Entry, fingerprint: str) -> bool | str:
-            try:
-                return await self.add_once(
-                    entry.name, entry.data, job_id=entry.job_id or "", options=entry.options, fingerprint=fingerprint,
-                    remember_seconds=remember_seconds,
-                )  # fmt: skip
-            except IdConflict as error:
-                return error.job_id
-
-        answers = list[bool | str]()
+        added, conflicts = 0, list[str]()
         for start in range(0, len(entries), CHUNK):
-            chunk = entries[start : start + CHUNK]
-            answers += await asyncio.gather(*(add(entry, fingerprint) for entry, fingerprint in chunk))
-        return answers.count(True), [answer for answer in answers if isinstance(answer, str)]
-
-    async def _add(self, job: NewJob) -> str:
-        return await self._safe_to_repeat(lambda: self.scripts.add(job))
-
-    async def _safe_to_repeat(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call, and once more when the reply got lost: the job's id makes that safe, a second add changes nothing."""
-        await self._hub.commands.ready(self.patience_seconds)
-        try:
-            return await call()
-        except ConnectionLost:
-            await self._hub.commands.ready(self.patience_seconds)
-            return await call()
-
-    async def _add_chunk(self, jobs: list[NewJob]) -> list[str]:
-        return list(await asyncio.gather(*(self._add(job) for job in jobs)))
+            chunk = [(_new_job(entry), entry, mark) for entry, mark in entries[start : start + CHUNK]]
+            answers = await self._adder.add_all([Adding(job, mark, remember_seconds * 1000) for job, _, mark in chunk])
+            for answer, (job, entry, _) in zip(answers, chunk, strict=True):
+                try:
+                    added += _was_added(answer, job.id, entry.data)
+                except IdConflict as error:
+                    conflicts.append(error.job_id)
+        return added, conflicts
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -415,6 +394,15 @@ def _new_job(entry: Entry) -> NewJob:
         raise InvalidPayload("data", f"is not JSON: {error}") from None
     options, now = entry.options, now_ms()
     return NewJob(job_id, entry.name, data_json, options.stored(), now, options.delay_ms, options.priority)
+
+
+def _was_added(answer: int | bytes, job_id: str, data: JsonValue) -> bool:
+    """Whether a job is new; raises IdConflict when its id belongs to another body."""
+    if isinstance(answer, bytes):
+        answer = 1 if _same_json(answer, data) else 2
+    if answer == 2:
+        raise IdConflict(job_id)
+    return answer == 0
 
 
 def _stored_keep(keep: Keep) -> dict[str, int]:

@@ -7,6 +7,7 @@ the package's at a line `--@bullmq NAME`.
 
 import importlib.metadata
 import importlib.util
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -125,17 +126,17 @@ def package_script(name: str) -> Script:
 
 
 @cache
-def our_script(name: str, key_count: int, adding: str = "") -> Script:
-    """One script of ours with the package's scripts it takes in; `adding` stands where it says ADD."""
+def our_script(name: str, key_count: int) -> Script:
+    """One script of ours with what it takes in of the package's."""
 
     def taken_in(line: re.Match[str]) -> str:
         if line[2]:
             return "\n".join(package_function(line[1], name) for name in line[2].split())
-        return package_text(adding if line[1] == "ADD" else line[1])
+        return package_text(line[1])
 
     text = (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
     text = _INCLUDE.sub(taken_in, text)
-    return Script.build(name + adding, key_count, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
+    return Script.build(name, key_count, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ class QueueScripts:
         self._fetch_keys = [*self._finish_keys, k.marker]
         self._batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
                             k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed]  # fmt: skip
+        self._add_batch_keys = [k.wait, k.meta, k.id, k.prioritized, k.delayed, k.active, k.events, k.pc, k.marker]
         self._add_keys = {
             "addStandardJob": _standard_add_keys(k),
             "addDelayedJob": [k.marker, k.meta, k.id, k.delayed, k.completed, k.events],
@@ -344,21 +346,16 @@ class QueueScripts:
         reply = await self._package(script, self._add_keys[script], _add_arguments(self.keys, job))
         return as_text(reply)
 
-    async def add_once(self, job: NewJob, fingerprint: str, remember_ms: int) -> "str | int | bytes":
-        """Add a job unless its id was taken before.
-
-        Returns the id when added, 1 when the same body was added before, 2 when the id belongs to another body, or
-        the data of a job with that id which was added without being remembered.
-        """
-        adding = _adding_script(job)
-        keys = [self.keys.accepted_key(job.id), self.keys.job(job.id), *self._add_keys[adding]]
-        reply = await self._runner.run(
-            our_script("add_once", len(keys), adding), keys,
-            [fingerprint, remember_ms, *_add_arguments(self.keys, job)],
-        )  # fmt: skip
-        if isinstance(reply, list):
-            return bytes(reply[0]) if isinstance(reply[0], bytes) else b""
-        return reply if isinstance(reply, int) else as_text(reply)
+    async def add_batch(self, jobs: Sequence[tuple[NewJob, str, int]]) -> list[int | bytes]:
+        """Add (job, fingerprint, ms to remember its id) in one call; the answers are those of `lua/add_batch.lua`."""
+        arguments: list[Argument] = [self.keys.base, self.keys.accepted, len(jobs)]
+        for job, fingerprint, remember_ms in jobs:
+            arguments += (
+                job.id, job.name, job.data_json, _options_json(job.options), job.timestamp_ms, job.delay_ms,
+                job.priority, "RPUSH" if job.options.get("lifo") else "LPUSH", fingerprint, remember_ms,
+            )  # fmt: skip
+        reply = await self._runner.run(our_script("add_batch", 9), self._add_batch_keys, arguments)
+        return [answer if isinstance(answer, bytes) else _int(answer) for answer in _list(reply)]
 
     # --- what operators and handlers do to one job or the whole queue ------------------------------------------
 
@@ -569,6 +566,10 @@ def extend_arguments(keys: QueueKeys, held: list[tuple[str, str]], lock_ms: int)
     """The arguments of `extendLocks` for (job id, token) pairs."""
     ids, tokens = [job_id for job_id, _ in held], [token for _, token in held]
     return [keys.base, pack(tokens), pack(ids), lock_ms]
+
+
+def _options_json(options: dict[str, object]) -> str:
+    return json.dumps(shortened(options), separators=(",", ":"))
 
 
 def shortened(options: dict[str, object]) -> dict[str, object]:

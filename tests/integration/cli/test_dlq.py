@@ -52,6 +52,15 @@ def test_filters_narrow_the_list(oxyq: CommandLine, filters: list[str], found: l
     assert ids(oxyq, *filters) == found
 
 
+def test_a_shortened_list_says_so(oxyq: CommandLine) -> None:
+    ended = oxyq("dlq", "list", "--limit", "2")
+
+    assert len(ended.rows()) == 2
+    assert ended.err == "Warning: only the oldest 2 are shown; see all with --limit 0\n"
+    assert oxyq("dlq", "list", "--limit", "2", "--json").json()["more"] is True
+    assert oxyq("dlq", "list", "--limit", "3").err == ""
+
+
 def test_show_tells_the_whole_story(oxyq: CommandLine) -> None:
     ended = oxyq("dlq", "show", "dlq-message-m-1")
     as_json = oxyq("dlq", "show", "dlq-message-m-1", "--json").json()

@@ -25,9 +25,9 @@ async def test_three_queues_share_two_connections_and_none_waits_for_another(hub
         await start_worker(handler, name, hub=hub, concurrency=3)
     queues = {name: Queue(name, hub=hub) for name in NAMES}
 
-    # When each gets work in turn, while the others are idle
-    for turn in range(4):
-        for name in NAMES:
+    # When each gets work in turn and twice in a row, while the others are idle
+    for turn in range(2):
+        for name in (*NAMES, *reversed(NAMES)):
             job_id = await queues[name].add("task", {"turn": turn})
             # Then it runs at once
             assert (await runs.until(len(runs.entries) + 1, within=1))[-1] == (name, job_id)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from oxyq.engine import Entry, Hub, Queue
-from oxyq.engine.events import JobCompleted, WorkerTrouble
+from oxyq.engine.events import JobCompleted, JobLost, WorkerTrouble
 from oxyq.errors import QueueUnavailable
 from tests.integration.engine.journal import Journal, eventually
 
@@ -106,6 +106,8 @@ async def test_broken_connections_under_load_repeat_nothing(queue, proxy, prefix
     # Then each job is done once: what was handed over or settled in a lost answer is found again
     await eventually(lambda: unfinished(queue), 0)
     assert sorted(counting.runs.entries) == sorted(ids)
+    assert sorted(event.job.id for event in told.matching(is_done)) == sorted(ids)
+    assert told.matching(lambda event: isinstance(event, JobLost)) == []
     assert proxy.accepted_count > 8
 
 

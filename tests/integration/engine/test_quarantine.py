@@ -93,7 +93,7 @@ async def test_unreadable_job_is_buried_while_the_others_go_on(
     after = await queue.add("task", {})
 
     # When
-    await start_worker(handler)
+    await start_worker(handler, stalled_interval_seconds=30)
 
     # Then
     assert await runs.until(2, within=2) == [before, after]
@@ -159,7 +159,7 @@ async def test_unreadable_jobs_do_not_slow_the_others_down(queue, start_worker, 
     good = await queue.add("task", {})
 
     # When
-    await start_worker(handler, concurrency=5)
+    await start_worker(handler, concurrency=5, stalled_interval_seconds=30)
 
     # Then
     assert await runs.until(1, within=3) == [good]

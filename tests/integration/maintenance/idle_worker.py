@@ -1,4 +1,4 @@
-"""A worker in a process of its own that takes jobs and never finishes them: arguments are URL, prefix, queue."""
+"""A worker in a process of its own that takes one job and never finishes it: arguments are URL, prefix, queue."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ async def main(url: str, prefix: str, queue: str) -> None:
         await asyncio.Event().wait()
 
     worker = Worker(
-        queue, handler, redis_url=url, prefix=prefix, concurrency=5, lock_seconds=1.0, stalled_interval_seconds=600.0
+        queue, handler, redis_url=url, prefix=prefix, concurrency=1, lock_seconds=1.0, stalled_interval_seconds=600.0
     )
     await worker.start()
     await worker.wait()

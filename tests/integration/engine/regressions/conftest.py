@@ -37,7 +37,7 @@ async def contender(
 
 
 @pytest.fixture
-async def ours(redis_url: str, prefix: str, proxy: FaultProxy) -> AsyncIterator[Ours]:
+async def ours(redis_url: str, prefix: str, proxy: FaultProxy, start_redis: StartRedis) -> AsyncIterator[Ours]:
     """Ours alone, for what has no counterpart in the package."""
     ours = Ours(redis_url, prefix)
     yield ours

@@ -1,6 +1,9 @@
 """F6: a client that repeats a command whose reply got lost adds jobs twice."""
 
+from oxyq.engine.adding import MOST_PER_CALL
 from tests.integration.engine.regressions.contender import Contender
+
+OUR_CALLS = 300 // MOST_PER_CALL
 
 
 async def test_f6_add_whose_reply_is_lost_adds_one_job(contender: Contender, proxy, redis_client, prefix):
@@ -21,14 +24,14 @@ async def test_f6_bulk_whose_reply_is_lost_adds_each_job_once(contender: Contend
     # Given
     contender.url = proxy.url
     await contender.add({"n": 0})
-    adds = 0
+    calls = 0
 
     def is_last(request: bytes) -> bool:
-        nonlocal adds
-        adds += request.startswith(b"EVALSHA")
-        return adds == 300 if contender.is_ours else request.startswith(b"EXEC")
+        nonlocal calls
+        calls += request.startswith(b"EVALSHA")
+        return calls == OUR_CALLS if contender.is_ours else request.startswith(b"EXEC")
 
-    # When the last answer of 300 is lost
+    # When the last answer is lost
     proxy.drop_reply_matching(is_last)
     await contender.add_many([{"n": n} for n in range(1, 301)])
 
