@@ -192,16 +192,15 @@ async def test_a_server_that_was_killed_is_started_anew_with_its_data(folder: Pa
 @pytest.mark.parametrize("after_seconds", [0.0, 0.005, 0.02, 0.05])
 async def test_a_start_that_is_cancelled_leaves_no_server(folder: Path, after_seconds: float) -> None:
     """Ctrl-C comes when it likes."""
-    for _ in range(3):
-        server = EmbeddedServer(folder)
-        start = asyncio.ensure_future(server.start())
-        await asyncio.sleep(after_seconds)
-        start.cancel()
-        await asyncio.wait([start])
-        if not start.cancelled():
-            await server.stop()  # it was up already
+    server = EmbeddedServer(folder)
+    start = asyncio.ensure_future(server.start())
+    await asyncio.sleep(after_seconds)
+    start.cancel()
+    await asyncio.wait([start])
+    if not start.cancelled():
+        await server.stop()  # it was up already
 
-        await eventually(lambda: _count(folder), 0, within=3)
+    await eventually(lambda: _count(folder), 0, within=3)
 
     async with EmbeddedServer(folder):
         assert len(servers(folder)) == 1

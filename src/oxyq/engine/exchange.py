@@ -142,13 +142,14 @@ class Exchange:
 
     async def _reclaim(self, answer: Answer) -> None:
         """Take over the jobs that were handed to us in lost replies, instead of letting them stall."""
-        tokens = list(self._lost_tokens)
+        # Taken out first: two conversations must not find the same job.
+        tokens, self._lost_tokens = list(self._lost_tokens), set()
         try:
             found = await self._scripts.reclaim(tokens)
         except QueueUnavailable as error:
+            self._lost_tokens.update(tokens)
             answer.trouble = str(error)
             return
-        self._lost_tokens.difference_update(tokens)
         answer.jobs.extend(found)
 
     def _new_token(self) -> str:

@@ -83,13 +83,6 @@ def test_draining_asks_with_the_numbers(
     assert oxyq("queues", "stats", "--json").json()["queues"]["automation"]["waiting"] == left
 
 
-def test_tables_have_colours_only_here(oxyq: CommandLine, terminal: Terminal) -> None:
-    assert run(oxyq, terminal, "queues", "stats") == 0
-
-    assert "\x1b[1m" in terminal.seen
-    assert "\x1b" not in oxyq.process("queues", "stats", TERM="xterm").out
-
-
 def test_a_long_work_shows_how_far_it_is(oxyq: CommandLine, terminal: Terminal) -> None:
     lines = "\n".join(json.dumps({**REMINDER, "automationId": f"a{number}"}) for number in range(450))
     (oxyq.folder / "reminders.jsonl").write_text(lines)
@@ -100,9 +93,16 @@ def test_a_long_work_shows_how_far_it_is(oxyq: CommandLine, terminal: Terminal) 
     assert "450 of 450 jobs added" in terminal.seen
 
 
-def test_who_uses_the_embedded_server_is_told(oxyq: CommandLine, terminal: Terminal) -> None:
+def test_tables_have_colours_here_and_who_uses_the_embedded_server_is_told(
+    oxyq: CommandLine, terminal: Terminal
+) -> None:
+    """Neither is so in a pipe, where programs read."""
     del oxyq.settings["REDIS_URL"]
 
     assert run(oxyq, terminal, "queues", "stats") == 0
+    piped = oxyq.process("queues", "stats", TERM="xterm")
 
     assert f"using the embedded server in {oxyq.folder / '.oxyq'}" in terminal.seen
+    assert "\x1b[1m" in terminal.seen
+    assert "\x1b" not in piped.out
+    assert piped.err == ""

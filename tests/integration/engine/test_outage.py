@@ -105,6 +105,7 @@ async def test_broken_connections_under_load_repeat_nothing(queue, proxy, prefix
 
     # Then each job is done once: what was handed over or settled in a lost answer is found again
     await eventually(lambda: unfinished(queue), 0)
+    await told.until(len(ids), is_done)
     assert sorted(counting.runs.entries) == sorted(ids)
     assert sorted(event.job.id for event in told.matching(is_done)) == sorted(ids)
     assert told.matching(lambda event: isinstance(event, JobLost)) == []

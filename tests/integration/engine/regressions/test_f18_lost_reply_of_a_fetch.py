@@ -110,4 +110,5 @@ async def test_f18_reclaimed_jobs_do_not_exceed_the_concurrency(ours: Ours, prox
 
     # Then
     assert sorted(await runs.until(4)) == sorted(ids)
+    assert proxy.reply_dropped.is_set()
     assert max(at_once) == 1
