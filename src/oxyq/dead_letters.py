@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import as_int, encode_json
-from oxyq.engine.queue import JobRecord, Queue
+from oxyq.engine.queue import Queue
+from oxyq.engine.record import JobRecord
 from oxyq.engine.scripts import NewJob, now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.outcomes import JsonValue

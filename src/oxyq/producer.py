@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.hub import Hub
-from oxyq.engine.queue import LONGEST_DELAY_MS, Entry, JobOptions, Queue
+from oxyq.engine.options import LONGEST_DELAY_MS, Entry, JobOptions
+from oxyq.engine.queue import Queue
 from oxyq.engine.settlement import Keep
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import (

@@ -8,7 +8,7 @@ import redis.asyncio
 
 from oxyq.dead_letters import DeadLetter, DeadLetters, Filter
 from oxyq.engine import Hub, Job, Queue, Unrecoverable, Worker
-from oxyq.engine.queue import Entry
+from oxyq.engine.options import Entry
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.outcomes import Discard
 from oxyq.producer import Producer

@@ -10,7 +10,7 @@ from oxyq.api.body import BODY_BYTES, CAMPAIGN_BODY_BYTES, JsonBody, read_object
 from oxyq.api.deadline import redis_deadline
 from oxyq.api.openapi import DELAY_PARAMETER, error_answers, request_body
 from oxyq.api.query import query_parameters, whole_number
-from oxyq.engine.queue import LONGEST_DELAY_MS
+from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import Automation, CampaignRequest, InboundMessage, Payload
 from oxyq.producer import Producer

@@ -13,7 +13,8 @@ from oxyq.api.deadline import redis_deadline
 from oxyq.api.openapi import error_answers
 from oxyq.api.query import query_parameters
 from oxyq.engine.keys import check_job_id
-from oxyq.engine.queue import JobRecord, Queue
+from oxyq.engine.queue import Queue
+from oxyq.engine.record import JobRecord
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.outcomes import JsonValue
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from oxyq.api.errors import RETRY_AFTER_SECONDS, ErrorBody
-from oxyq.engine.queue import LONGEST_DELAY_MS
+from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.jobs import Automation, CampaignRequest, InboundMessage
 
 _REFERENCE: Final = "#/components/schemas/{model}"

@@ -4,7 +4,9 @@ from oxyq.engine.attempt import AttemptTimedOut
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job, Unrecoverable
-from oxyq.engine.queue import Entry, JobOptions, JobRecord, Queue
+from oxyq.engine.options import Entry, JobOptions
+from oxyq.engine.queue import Queue
+from oxyq.engine.record import JobRecord
 from oxyq.engine.settlement import Keep
 from oxyq.engine.worker import Rate, Worker
 

@@ -85,7 +85,6 @@ class Processor:
         self._in_hand: dict[str, _InHand] = {}
         self._endings: list[Settlement] = []
         self._fetching = self._saying = 0
-        self._ramp = 1
         self._work = asyncio.Event()
         self._alarm: Alarm | None = None
         self._stopping = False
@@ -134,7 +133,7 @@ class Processor:
             await self._recover_from(answer)
 
     def _take(self) -> tuple[list[Settlement], int]:
-        """What to say and how many jobs to ask for; asking grows from one at a time, since most asks find few."""
+        """What to say, and how many jobs to ask for."""
         endings, self._endings = self._endings, []
         self._saying += len(endings)
         wanted = 0
@@ -142,8 +141,7 @@ class Processor:
             # A job frees its slot when its ending is on its way; one that cannot be written keeps it.
             free = self._concurrency - (len(self._in_hand) - self._saying) - self._fetching
             # One more per ending costs nothing; beyond that only with a reason.
-            asked = len(endings) + (self._ramp if self._alarm.worth_a_look() else 0)
-            wanted = max(min(free, asked), 0)
+            wanted = max(free if self._alarm.worth_a_look() else min(free, len(endings)), 0)
         self._fetching += wanted
         return endings, wanted
 
@@ -159,13 +157,9 @@ class Processor:
             self._unsayable(ending, error)
         self._endings.extend(answer.unsaid)
         if wanted and answer.trouble is None and self._alarm is not None:
-            if len(answer.jobs) >= wanted:
-                self._ramp = min(wanted * 2, self._concurrency)
-                self._alarm.ring()
-            elif answer.inconclusive:
+            if len(answer.jobs) >= wanted or answer.inconclusive:
                 self._alarm.ring()
             else:
-                self._ramp = 1
                 self._alarm.nothing_found(reasons_before, answer.next_at_ms, answer.limited_ms)
         self._work.set()
         if self.is_idle():

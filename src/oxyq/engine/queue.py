@@ -3,17 +3,18 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from oxyq.engine.adding import Adder, Adding
 from oxyq.engine.backoff import Backoff
-from oxyq.engine.connection import RedisReplyError, Reply
+from oxyq.engine.connection import Reply
 from oxyq.engine.hub import DEFAULT_URL, Hub
 from oxyq.engine.job import as_int, encode_json
 from oxyq.engine.keys import QueueKeys, check_job_id
+from oxyq.engine.options import Entry, JobOptions
+from oxyq.engine.record import JobRecord, read_record
 from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
-from oxyq.engine.scripts import NewJob, QueueScripts, now_ms
+from oxyq.engine.scripts import NewJob, QueueScripts, as_text, now_ms
 from oxyq.engine.settlement import Keep, RawJob
 from oxyq.errors import IdConflict, InvalidPayload
 from oxyq.outcomes import JsonValue
@@ -21,91 +22,10 @@ from oxyq.outcomes import JsonValue
 #: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
 STATES = ("wait", "prioritized", "active", "delayed", "waiting-children", "completed", "failed")
 LISTS = frozenset(("wait", "active", "paused"))
-#: BullMQ's bound on priorities (2^21), where 0 is "none" and runs before all others.
-LOWEST_PRIORITY = 2_097_152
-MOST_ATTEMPTS = 100
-LONGEST_DELAY_MS = 366 * 24 * 3600 * 1000
 #: Jobs per pipelined write of `add_many`: bounds memory on both sides and how long others wait.
 CHUNK = 500
 #: Jobs removed or moved per call, so that no call keeps Redis busy for long.
 BATCH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class JobOptions:
-    """How a job is to be run; checked when made, since BullMQ takes anything and trips over it later."""
-
-    delay_ms: int = 0
-    priority: int = 0
-    attempts: int = 1
-    backoff: Backoff | None = None
-    lifo: bool = False
-    keep_completed: Keep | None = None
-    keep_failed: Keep | None = None
-
-    def __post_init__(self) -> None:
-        _check_int("attempts", self.attempts, 1, MOST_ATTEMPTS)
-        _check_int("delay_ms", self.delay_ms, 0, LONGEST_DELAY_MS)
-        _check_int("priority", self.priority, 0, LOWEST_PRIORITY)
-        if not isinstance(self.lifo, bool):
-            raise InvalidPayload("lifo", "must be True or False")
-        if self.backoff is not None:
-            if not isinstance(self.backoff, Backoff):
-                raise InvalidPayload("backoff", "must be a Backoff(kind, delay_ms, jitter)")
-            _check_int("backoff.delay_ms", self.backoff.delay_ms, 0, LONGEST_DELAY_MS)
-            if not 0 <= self.backoff.jitter <= 1:
-                raise InvalidPayload("backoff.jitter", f"{self.backoff.jitter} must be from 0 to 1")
-
-    def stored(self) -> dict[str, object]:
-        """In BullMQ's words."""
-        options: dict[str, object] = {"attempts": self.attempts}
-        if self.delay_ms:
-            options["delay"] = self.delay_ms
-        if self.priority:
-            options["priority"] = self.priority
-        if self.lifo:
-            options["lifo"] = True
-        if self.backoff is not None:
-            options["backoff"] = self.backoff.option()
-        for name, keep in (("removeOnComplete", self.keep_completed), ("removeOnFail", self.keep_failed)):
-            if keep is not None:
-                options[name] = _stored_keep(keep)
-        return options
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One job for `add_many`."""
-
-    name: str
-    data: JsonValue
-    job_id: str | None = None
-    options: JobOptions = field(default_factory=JobOptions)
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job as it stands in Redis, for looking at; `broken` says why it cannot be read, and the rest is empty then."""
-
-    id: str
-    name: str = ""
-    data: JsonValue = None
-    options: Mapping[str, JsonValue] = field(default_factory=dict)
-    timestamp_ms: int = 0
-    delay_ms: int = 0
-    priority: int = 0
-    attempts_made: int = 0
-    attempts_started: int = 0
-    stalled_count: int = 0
-    processed_ms: int | None = None
-    finished_ms: int | None = None
-    failed_reason: str | None = None
-    result: JsonValue = None
-    progress: JsonValue = 0
-    stack_traces: Sequence[JsonValue] = ()
-    history: Sequence[JsonValue] = ()
-    replays: Sequence[JsonValue] = ()
-    broken: str | None = None
 
 
 class Queue:
@@ -283,9 +203,9 @@ class Queue:
             first, last = (start, stop) if newest_first else (-stop - 1, -start - 1)
             [ids] = await self._calls(("LRANGE", key, first, last))
             found = ids if isinstance(ids, list) else []
-            return [_decoded(job_id) for job_id in (found if newest_first else reversed(found))]
+            return [as_text(job_id) for job_id in (found if newest_first else reversed(found))]
         [ids] = await self._calls(("ZREVRANGE" if newest_first else "ZRANGE", key, start, stop))
-        return [_decoded(job_id) for job_id in ids or ()]  # type: ignore[union-attr]
+        return [as_text(job_id) for job_id in ids or ()]  # type: ignore[union-attr]
 
     async def records(self, ids: Sequence[str]) -> list[JobRecord | None]:
         """Jobs by id, in one round trip; None where there is none."""
@@ -293,7 +213,7 @@ class Queue:
         replies = await asyncio.gather(
             *(self._hub.commands.call("HGETALL", self.keys.job(job_id)) for job_id in ids), return_exceptions=True
         )
-        return [_record(job_id, reply) for job_id, reply in zip(ids, replies, strict=True)]
+        return [read_record(job_id, reply) for job_id, reply in zip(ids, replies, strict=True)]
 
     # --- operating --------------------------------------------------------------------------------------------
 
@@ -405,77 +325,8 @@ def _was_added(answer: int | bytes, job_id: str, data: JsonValue) -> bool:
     return answer == 0
 
 
-def _stored_keep(keep: Keep) -> dict[str, int]:
-    stored = {"count": -1 if keep.count is None else keep.count}
-    if keep.age_seconds is not None:
-        stored["age"] = keep.age_seconds
-    return stored
-
-
-def _check_int(name: str, value: object, lowest: int, highest: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidPayload(name, f"{value!r} must be a whole number")
-    if not lowest <= value <= highest:
-        raise InvalidPayload(name, f"{value} must be from {lowest} to {highest}")
-
-
 def _same_json(stored: bytes, data: JsonValue) -> bool:
     try:
         return bool(json.loads(stored) == data)
     except ValueError:
         return False
-
-
-def _decoded(value: Reply) -> str:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-
-
-def _record(job_id: str, reply: object) -> JobRecord | None:
-    if isinstance(reply, RedisReplyError):
-        return JobRecord(job_id, broken=reply.text)
-    if isinstance(reply, BaseException):
-        raise reply
-    if not isinstance(reply, list) or not reply:
-        return None
-    items = iter(reply)
-    fields: dict[bytes, bytes] = dict(zip(items, items, strict=True))
-    try:
-        return _read_record(job_id, fields)
-    except (ValueError, KeyError, RecursionError) as error:
-        return JobRecord(job_id, name=_decoded(fields.get(b"name", b"")), broken=f"cannot be read: {error!r}")
-
-
-def _read_record(job_id: str, fields: dict[bytes, bytes]) -> JobRecord:
-    def load(name: bytes, default: JsonValue) -> JsonValue:
-        value: JsonValue = json.loads(fields[name]) if name in fields else default
-        return value
-
-    def load_list(name: bytes) -> Sequence[JsonValue]:
-        value = load(name, [])
-        return value if isinstance(value, list) else ()
-
-    def number(name: bytes) -> int:
-        return as_int(fields.get(name)) or 0
-
-    options = load(b"opts", {})
-    reason = fields.get(b"failedReason")
-    return JobRecord(
-        id=job_id,
-        name=_decoded(fields[b"name"]),
-        data=json.loads(fields[b"data"]),
-        options=options if isinstance(options, dict) else {},
-        timestamp_ms=number(b"timestamp"),
-        delay_ms=number(b"delay"),
-        priority=number(b"priority"),
-        attempts_made=number(b"atm"),
-        attempts_started=number(b"ats"),
-        stalled_count=number(b"stc"),
-        processed_ms=as_int(fields.get(b"processedOn")),
-        finished_ms=as_int(fields.get(b"finishedOn")),
-        failed_reason=None if reason is None else reason.decode("utf-8", "replace"),
-        result=load(b"returnvalue", None),
-        progress=load(b"progress", 0),
-        stack_traces=load_list(b"stacktrace"),
-        history=load_list(b"history"),
-        replays=load_list(b"replays"),
-    )

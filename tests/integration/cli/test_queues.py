@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oxyq.app import App
-from oxyq.engine.queue import Entry, JobOptions
+from oxyq.engine.options import Entry, JobOptions
 from tests.command_line import CommandLine
 
 DAY_MS = 24 * 3600 * 1000

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from oxyq.engine import Hub, Queue
-from oxyq.engine.queue import Entry, JobOptions
+from oxyq.engine.options import Entry, JobOptions
 from oxyq.maintenance.clean import Cleaned, clean, drain
 from tests.conftest import StartRedis
 from tests.integration.maintenance.conftest import QUEUE, FailJobs, counted
