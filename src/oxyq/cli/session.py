@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from oxyq.cli.endings import SIGNALLED
-from oxyq.cli.output import note, warn
+from oxyq.cli.output import note
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
     import asyncio
@@ -31,13 +31,10 @@ def with_app(work: Callable[[App], Coroutine[Any, Any, T]]) -> T:
 
 
 def settings_of_this_process() -> Settings:
-    """The settings, with a loud word about what makes them unsafe."""
+    """The settings; `redis_connection` has a loud word about what makes them unsafe."""
     from oxyq.settings import load_settings
 
-    settings = load_settings()
-    if not settings.redis_tls_verify:
-        warn("OXYQ_REDIS_TLS_VERIFY=false: anybody between here and Redis can read and change everything")
-    return settings
+    return load_settings()
 
 
 async def _supervised(settings: Settings, work: Callable[[App], Coroutine[Any, Any, T]]) -> T:

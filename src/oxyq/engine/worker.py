@@ -201,5 +201,6 @@ def _fetch_rules(lock_ms: int, worker_name: str, rate: Rate | None) -> FetchRule
 
 
 def _at_least(name: str, value: object, least: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < least:  # type: ignore[arg-type,operator]
         raise ConfigurationError(f"{name} is {value!r}; it must be at least {least:g}")

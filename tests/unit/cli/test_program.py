@@ -214,15 +214,6 @@ def test_wrong_settings_are_told_together(oxyq: CommandLine) -> None:
     assert "did you mean OXYQ_PORT" in ended.err
 
 
-def test_unverified_tls_is_a_loud_warning(oxyq: CommandLine) -> None:
-    oxyq.settings |= {"OXYQ_REDIS_TLS_VERIFY": "false", "OXYQ_JWT_SECRET": "x" * 32}
-
-    ended = oxyq("token", "issue", "--role", "owner", "--sub", "ana")
-
-    assert ended.code == 0
-    assert ended.err.startswith("Warning: OXYQ_REDIS_TLS_VERIFY=false")
-
-
 def test_a_token_is_all_that_is_printed(oxyq: CommandLine) -> None:
     oxyq.settings |= {"OXYQ_JWT_SECRET": "x" * 32}
 
