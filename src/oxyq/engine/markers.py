@@ -9,11 +9,12 @@ import secrets
 from collections.abc import Callable
 
 from oxyq.engine.connection import Connection, Reply
+from oxyq.engine.scripts import as_text
 from oxyq.errors import QueueUnavailable
 
-#: Seconds one blocking call waits. It bounds how long a lost marker, a half-open socket or a limit that Node lifted by
-#: hand can delay work, since everything armed is looked at again afterwards.
-BLOCK_SECONDS = 10
+#: Seconds one blocking call waits; it bounds how long a half-open socket stays unnoticed. A marker that got lost is
+#: made good by the look for stalled jobs (recovery.py).
+BLOCK_SECONDS = 20
 #: What is added for the answer to arrive before the socket is declared dead.
 ANSWER_SECONDS = 5.0
 #: How long our interrupting key lives if we die right after writing it.
@@ -106,18 +107,21 @@ class Markers:
             try:
                 reply = await self._waiting.call("BZPOPMIN", *armed, self._interrupt, BLOCK_SECONDS)
             except QueueUnavailable:
-                await asyncio.sleep(0.1)  # the connection heals itself; then everything is looked at again
-                reply = None
+                # The connection heals itself; what happened meanwhile nobody told us, so look everywhere.
+                await asyncio.sleep(0.1)
+                self._tell_all()
+                continue
             finally:
                 self._blocked = False
-            self._tell(reply)
+            if isinstance(reply, list):
+                self._tell(reply)
 
-    def _tell(self, reply: object) -> None:
-        if not isinstance(reply, list):
-            for watch in [watch for watch in self._watches.values() if watch.armed]:
-                self._work(watch, 0)
-            return
-        key, score = reply[0].decode(), int(float(reply[2]))
+    def _tell_all(self) -> None:
+        for watch in [watch for watch in self._watches.values() if watch.armed]:
+            self._work(watch, 0)
+
+    def _tell(self, reply: "list[Reply]") -> None:
+        key, score = as_text(reply[0]), int(float(as_text(reply[2])))
         watch_or_none = self._watches.get(key)
         if watch_or_none is not None and watch_or_none.armed:
             self._work(watch_or_none, score)

@@ -96,6 +96,11 @@ class Processor:
         self._alarm = Alarm(markers, self._scripts.keys.marker, self._work.set)
         self._work.set()
 
+    def look_again(self) -> None:
+        """There are jobs that nobody told us of."""
+        if self._alarm is not None and not self._stopping:
+            self._alarm.ring()
+
     def refuse_work(self) -> None:
         """Take no more jobs; those in hand go on."""
         self._stopping = True

@@ -164,6 +164,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the whole queue found: jobs put back, what is no job, how many are active, are any ready."""
+
+    recovered: tuple[str, ...]
+    foreign: list[tuple[str, str]]
+    active: int
+    some_are_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FetchRules:
     """What a worker says with each fetch: how long it locks, under which name, and its rate limit."""
 
@@ -315,16 +325,14 @@ class QueueScripts:
         reply = await self._package("extendLocks", [self.keys.stalled], extend_arguments(self.keys, held, lock_ms))
         return [as_text(job_id) for job_id in _list(reply)]
 
-    async def recover_stalled(self, max_stalled: int, interval_ms: int) -> tuple[list[str], list[tuple[str, str]]]:
-        """Put jobs whose worker is gone back to wait; one worker does it per interval.
-
-        Returns their ids, and (id, type) of what was in active and is no job.
-        """
+    async def recover_stalled(self, max_stalled: int, interval_ms: int) -> "Look":
+        """Put jobs whose worker is gone back to wait; one worker does it per interval, all learn what is there."""
         k = self.keys
         keys = [k.stalled, k.wait, k.active, k.stalled_check, k.meta, k.paused, k.marker, k.events, k.repeat]
         arguments: list[Argument] = [max_stalled, k.base, now_ms(), interval_ms]
         reply = _list(await self._runner.run(our_script("recover_stalled", 9), keys, arguments))
-        return [as_text(job_id) for job_id in _list(reply[0])], _pairs(reply[1])
+        recovered = tuple(as_text(job_id) for job_id in _list(reply[0]))
+        return Look(recovered, _pairs(reply[1]), _int(reply[2]), _int(reply[3]) == 1)
 
     async def reclaim(self, tokens: list[str]) -> list[RawJob]:
         """The jobs that were handed to us in replies that got lost."""

@@ -101,7 +101,14 @@ class Worker:
             ),
             tell=self._tell,
         )
-        self._stall_check = StallCheck(scripts, max_stalled, stalled_interval_seconds, self._tell)
+        self._stall_check = StallCheck(
+            scripts,
+            max_stalled,
+            stalled_interval_seconds,
+            lock_seconds,
+            tell=self._tell,
+            on_ready=self._processor.look_again,
+        )
         self._presence = Connection(self._hub.address, name=client_name(keys, self.worker_name))
         self._tasks: list[asyncio.Task[None]] = []
         self._crashes: deque[float] = deque(maxlen=CRASHES_A_MINUTE)

@@ -112,6 +112,34 @@ async def test_broken_connections_under_load_repeat_nothing(queue, proxy, prefix
     assert proxy.accepted_count > 8
 
 
+async def test_job_whose_completion_was_written_but_not_answered_is_told_as_completed(
+    queue, proxy, prefix, start_worker, told
+):
+    # Given a job in hand
+    counting = Counting()
+    finish = asyncio.Event()
+
+    async def handler(job):
+        await counting(job)
+        await finish.wait()
+
+    await start_worker(handler, redis_url=proxy.url, prefix=prefix, lock_seconds=10)
+    job_id = await queue.add("task", {})
+    await counting.runs.until(1)
+
+    # When the answer to its completion is lost
+    proxy.drop_reply_matching(lambda request: job_id.encode() in request)
+    finish.set()
+    await asyncio.wait_for(proxy.reply_dropped.wait(), 5)
+
+    # Then it is said again, and "no such lock" understood
+    [completed] = await told.until(1, is_done)
+    assert completed.job.id == job_id
+    assert told.matching(lambda event: isinstance(event, JobLost)) == []
+    assert await queue.state(job_id) == "completed"
+    assert len(counting.runs.entries) == 1
+
+
 async def test_frozen_redis_costs_time_and_nothing_else(own_redis, prefix, start_worker, told):
     # Given jobs in hand and commands that are answered within half a second, or the connection is taken for dead
     hub = Hub(own_redis.url, prefix=prefix, command_timeout_seconds=0.5)

@@ -2,7 +2,7 @@
   Puts jobs whose worker is gone back to wait, after taking out of active what is no job: BullMQ's script takes such an
   id off the list and then stops with WRONGTYPE, so that the id and the jobs behind it are forgotten.
     KEYS[1..9] and ARGV[1..4] as of moveStalledJobsToWait
-  Output: {ids put back}, {id, type of what was taken out, ...}
+  Output: {ids put back}, {id, type of what was taken out, ...}, how many are active, 1 if jobs are ready to run
 ]]
 local function recover(KEYS, ARGV)
 --@bullmq moveStalledJobsToWait
@@ -20,4 +20,6 @@ if redis.call("EXISTS", KEYS[4]) == 0 then
     end
   end
 end
-return {recover(KEYS, ARGV), foreign}
+local recovered = recover(KEYS, ARGV)
+local ready = redis.call("EXISTS", KEYS[2], ARGV[2] .. "prioritized") > 0 and 1 or 0
+return {recovered, foreign, redis.call("LLEN", KEYS[3]), ready}
