@@ -4,9 +4,12 @@ No worker on top of this script, one call per job, can be faster.
 """
 
 import asyncio
+import os
 import socket
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,11 +39,18 @@ class Floor:
 
     async def work(self, concurrency: int, rules: str, rate: list[int] | None, queues: list[str]) -> None:
         """See Peer."""
-        await asyncio.to_thread(self._drain)
+        threading.Thread(target=self._drain_or_die, daemon=True).start()
 
     async def close(self) -> None:
         """See Peer."""
         self._socket.close()
+
+    def _drain_or_die(self) -> None:
+        try:
+            self._drain()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
 
     def _drain(self) -> None:
         take, finish = (self._load(name) for name in ("moveToActive-11", "moveToFinished-14"))

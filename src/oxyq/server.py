@@ -16,8 +16,7 @@ from oxyq.errors import ConfigurationError, QueueUnavailable
 from oxyq.settings import Settings
 from oxyq.telemetry.events import ProcessNews, Telemetry
 
-#: SIGHUP: the terminal was closed; left alone under nohup.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: How long a process waits for Redis when it starts, before it ends with an error and is started anew.
 REDIS_AT_START_SECONDS = 300.0
 HTTP_STOP_SECONDS = 5
@@ -33,10 +32,12 @@ class _Http(uvicorn.Server):
 
 @asynccontextmanager
 async def stop_on_signal() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGTERM or Ctrl-C sets; more of them change nothing."""
+    """An event that SIGTERM, Ctrl-C or a closed terminal sets; more of them change nothing."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    heard = [sign for sign in STOP_SIGNALS if signal.getsignal(sign) is not signal.SIG_IGN]
+    heard = list(STOP_SIGNALS)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        heard.append(signal.SIGHUP)
     for sign in heard:
         loop.add_signal_handler(sign, stop.set)
     try:

@@ -1,0 +1,117 @@
+"""What does a process cost that has nothing to do?"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import redis
+
+from benchmarks.child import ROOT, STOP_SECONDS, PeerFailed
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.figures import OURS, Bar, Figure
+from benchmarks.harness import Bench, empty
+from benchmarks.question import Question
+from tests.redis_server import RedisServer
+
+COMMANDS = Figure("idle.commands", "Redis commands per idle minute, 3 queues in one process", "commands", False)
+CPU = Figure("idle.cpu", "CPU per idle minute, 3 queues in one process", "ms", False)
+QUEUES = ["message", "automation", "campaign"]
+#: Until connections are open, scripts loaded and first looks taken.
+SETTLING_SECONDS = 8.0
+
+
+@contextmanager
+def product_process(server: RedisServer) -> Iterator[int]:
+    """`oxyq workers start` for all three queues, as it is deployed; gives its process id."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OXYQ_")}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "oxyq", "workers", "start"],
+            cwd=ROOT, env={**environment, "REDIS_URL": server.url, "OXYQ_DATA_DIR": folder},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield process.pid
+            if process.poll() is not None:
+                raise PeerFailed("oxyq workers start has ended by itself")
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def idle_process(server: RedisServer, contestant: str) -> Iterator[int]:
+    """A worker process of a contestant that serves three queues, after it has settled; gives its process id."""
+    empty(server)
+    if contestant == OURS:
+        with product_process(server) as pid:
+            time.sleep(SETTLING_SECONDS)
+            yield pid
+    else:
+        with CONTESTANTS[contestant].start(server.url) as worker:
+            worker.ask("work", concurrency=5, rules="policy", rate=None, queues=QUEUES)
+            time.sleep(SETTLING_SECONDS)
+            yield worker.pid
+
+
+def commands_within(server: RedisServer, seconds: float) -> Counter[str]:
+    """The commands that clients send to the server in this time, by name; what scripts call is not counted."""
+    counted, stop = Counter[str](), threading.Event()
+
+    def listen() -> None:
+        with redis.Redis(port=server.port) as client, client.monitor() as monitor:
+            listening.set()
+            while not stop.is_set():
+                command = monitor.next_command()
+                if command["client_type"] != "lua" and not stop.is_set():
+                    counted[str(command["command"]).split(" ", 1)[0].upper()] += 1
+
+    listening = threading.Event()
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    listening.wait()
+    time.sleep(seconds)
+    stop.set()
+    with server.client() as client:
+        client.ping()  # lets the listener see that it is over
+    listener.join(STOP_SECONDS)
+    return counted
+
+
+def _cpu_ms(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return (times.user + times.system) * 1000
+
+
+def _measure(bench: Bench) -> None:
+    seconds = bench.size(60, 10)
+    with bench.server() as server:
+        for number, contestant in bench.turns(OURS, "node", "package"):
+            with bench.attempt(contestant.name), idle_process(server, contestant.name) as pid:
+                before = _cpu_ms(pid)
+                counted = commands_within(server, seconds)
+                bench.note(CPU, contestant.name, number, (_cpu_ms(pid) - before) * 60 / seconds)
+                bench.note(COMMANDS, contestant.name, number, counted.total() * 60 / seconds)
+                print(f"       {dict(counted.most_common())} in {seconds} s")
+
+
+QUESTION = Question(
+    "idle",
+    "What does a process cost that has nothing to do?",
+    "One process serves three empty queues: ours is `oxyq workers start`, whole as it is deployed. What clients send "
+    "within a minute is counted by Redis's MONITOR, what scripts call is not.",
+    (COMMANDS, CPU),
+    (Bar(COMMANDS, 12.0, 6.0),),
+    _measure,
+)
