@@ -77,11 +77,15 @@ class OxyqProcess:
         """Wait for its end and return its exit code."""
         return await asyncio.to_thread(self.popen.wait, seconds)
 
-    def kill(self) -> None:
-        """Kill it and its children, if they still run."""
+    def end(self) -> None:
+        """End it as an operator does, so that its embedded server ends too; kill it if that takes too long."""
         if self.popen.poll() is None:
+            self.popen.terminate()
+        try:
+            self.popen.wait(20)
+        except subprocess.TimeoutExpired:
             os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
+            self.popen.wait()
 
 
 StartProcess = Callable[..., OxyqProcess]
@@ -89,7 +93,7 @@ StartProcess = Callable[..., OxyqProcess]
 
 @pytest.fixture
 def start_oxyq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProcess]:
-    """Starts `oxyq ARGUMENTS` in this installation's environment; what still runs at the end is killed."""
+    """Starts `oxyq ARGUMENTS` in this installation's environment; what still runs at the end is ended."""
     started: list[OxyqProcess] = []
 
     def start(*arguments: str, **changes: str) -> OxyqProcess:
@@ -101,7 +105,7 @@ def start_oxyq(environment: dict[str, str], tmp_path_factory: pytest.TempPathFac
 
     yield start
     for process in started:
-        process.kill()
+        process.end()
 
 
 class WhatsApp:
