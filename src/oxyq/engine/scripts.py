@@ -576,8 +576,11 @@ def extend_arguments(keys: QueueKeys, held: list[tuple[str, str]], lock_ms: int)
     return [keys.base, pack(tokens), pack(ids), lock_ms]
 
 
+_OPTIONS: Final = json.JSONEncoder(separators=(",", ":"))
+
+
 def _options_json(options: dict[str, object]) -> str:
-    return json.dumps(shortened(options), separators=(",", ":"))
+    return _OPTIONS.encode(shortened(options))
 
 
 def shortened(options: dict[str, object]) -> dict[str, object]:
