@@ -67,10 +67,12 @@ class Exchange:
             for start in range(0, max(len(plain), wanted), MOST_PER_CALL)
             if (chunk := plain[start : start + MOST_PER_CALL]) or wanted > start
         ]
-        await asyncio.gather(
-            *(self._batch(chunk, share, answer) for chunk, share in batches),
-            *(self._one(ending, answer) for ending in special),
-        )
+        calls = [self._batch(chunk, share, answer) for chunk, share in batches]
+        calls += [self._one(ending, answer) for ending in special]
+        if len(calls) == 1:
+            await calls[0]  # nearly always, and without a task
+        else:
+            await asyncio.gather(*calls)
         return answer
 
     async def _batch(self, endings: Sequence[Settlement], wanted: int, answer: Answer) -> None:
