@@ -85,6 +85,7 @@ async def test_what_is_no_job_is_buried_in_a_letter_that_node_can_read(node, wor
     [letter] = await node.queue("dead-letter").getWaiting()
     assert letter["id"] == f"dlq-message-{added['id']}"
     assert letter["data"]["kind"] == "malformed"
+    assert letter["data"]["failedReason"].startswith("malformed: its 'data' is not JSON")
     assert letter["data"]["raw"]["data"] == '{"cut": "in the mid'
     # and the queue goes on
     await node.queue("message").add("good", {})

@@ -34,6 +34,13 @@ class Alarm:
         """Whether the rate limit lets jobs start, as far as we know."""
         return time.monotonic() >= self._limit_opens
 
+    def heard_of_work(self, due_ms: int) -> None:
+        """There is work: now when `due_ms` has passed, else then."""
+        if due_ms > now_ms():
+            self._wake_at(due_ms)
+        else:
+            self.ring()
+
     def ring(self) -> None:
         """There is a reason to look now."""
         self.reasons += 1
@@ -65,10 +72,8 @@ class Alarm:
 
     def _marker_seen(self, due_ms: int) -> None:
         if due_ms > now_ms():
-            self._wake_at(due_ms)
             self._watch.arm()
-        else:
-            self.ring()
+        self.heard_of_work(due_ms)
 
     def _wake_at(self, due_ms: int) -> None:
         if self._due is not None and now_ms() < self._due_ms <= due_ms:

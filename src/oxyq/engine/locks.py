@@ -20,9 +20,8 @@ from oxyq.errors import QueueUnavailable
 
 #: A lock is renewed this often within its time, so two renewals may fail before it is lost.
 RENEWALS_PER_LOCK = 3
-#: The guard gives up on a loop that stays blocked for this many lock times: such a process is taken for hung, and its
-#: jobs go to others.
-GUARDED_LOCK_TIMES = 20
+#: Seconds after which the guard gives up on a blocked loop: such a process is taken for hung, its jobs go to others.
+GUARDED_SECONDS = 60.0
 
 
 class HeldLocks:
@@ -96,7 +95,7 @@ class LockKeeper:
             if silent < self._patience():
                 continue
             for group in list(self._groups):
-                if group.tokens and silent < group.lock_ms / 1000 * GUARDED_LOCK_TIMES:
+                if group.tokens and silent < GUARDED_SECONDS:
                     client = client or _impatient_client(self._address)
                     with contextlib.suppress(redis.RedisError, RuntimeError):
                         _renew_from_thread(client, group)

@@ -96,10 +96,10 @@ class Processor:
         self._alarm = Alarm(markers, self._scripts.keys.marker, self._work.set)
         self._work.set()
 
-    def look_again(self) -> None:
-        """There are jobs that nobody told us of."""
+    def heard_of_work(self, due_ms: int) -> None:
+        """There is a job that perhaps nobody told us of: ready now (0), or due at a time."""
         if self._alarm is not None and not self._stopping:
-            self._alarm.ring()
+            self._alarm.heard_of_work(due_ms)
 
     def refuse_work(self) -> None:
         """Take no more jobs; those in hand go on."""

@@ -19,7 +19,7 @@ class StallCheck:
     starts right afterwards holds its lock that long anyway.
 
     A look also finds jobs that wait although nobody was told: a marker dies with a worker that popped it and was
-    killed before it asked for the job. `on_ready` is called then.
+    killed before it asked for the job. `on_work` is called with 0 for "now", or with the time a delayed job is due.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class StallCheck:
         lock_seconds: float,
         *,
         tell: Callable[[EngineEvent], None],
-        on_ready: Callable[[], None],
+        on_work: Callable[[int], None],
     ) -> None:
         self._scripts = scripts
         self._max_stalled = max_stalled
         self._interval = interval_seconds
         self._idle_interval = max(interval_seconds, lock_seconds)
         self._tell = tell
-        self._on_ready = on_ready
+        self._on_work = on_work
 
     async def run_for_ever(self) -> None:
         """Look now and then again and again."""
@@ -61,6 +61,6 @@ class StallCheck:
             return self._interval
         if found.recovered:
             self._tell(JobsRecovered(self._scripts.keys.name, found.recovered))
-        if found.some_are_ready:
-            self._on_ready()
+        if found.some_are_ready or found.next_at_ms:
+            self._on_work(0 if found.some_are_ready else found.next_at_ms)
         return self._interval if found.active else self._idle_interval

@@ -165,12 +165,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at the whole queue found: jobs put back, what is no job, how many are active, are any ready."""
+    """What a look at the whole queue found.
+
+    Jobs put back, what is no job (id, type), how many are active, whether any are ready to run, and when the first
+    delayed one is due (ms, 0: none).
+    """
 
     recovered: tuple[str, ...]
     foreign: list[tuple[str, str]]
     active: int
     some_are_ready: bool
+    next_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +337,7 @@ class QueueScripts:
         arguments: list[Argument] = [max_stalled, k.base, now_ms(), interval_ms]
         reply = _list(await self._runner.run(our_script("recover_stalled", 9), keys, arguments))
         recovered = tuple(as_text(job_id) for job_id in _list(reply[0]))
-        return Look(recovered, _pairs(reply[1]), _int(reply[2]), _int(reply[3]) == 1)
+        return Look(recovered, _pairs(reply[1]), _int(reply[2]), _int(reply[3]) == 1, _int(reply[4]))
 
     async def reclaim(self, tokens: list[str]) -> list[RawJob]:
         """The jobs that were handed to us in replies that got lost."""

@@ -107,7 +107,7 @@ class Worker:
             stalled_interval_seconds,
             lock_seconds,
             tell=self._tell,
-            on_ready=self._processor.look_again,
+            on_work=self._processor.heard_of_work,
         )
         self._presence = Connection(self._hub.address, name=client_name(keys, self.worker_name))
         self._tasks: list[asyncio.Task[None]] = []

@@ -12,14 +12,17 @@ from oxyq.errors import QueueUnavailable
 
 
 async def turns_to_connect(url: str) -> int:
-    """How many turns of the event loop pass until a connection is ready."""
-    connection, turns = Connection(Address.from_url(url), name="a-test"), 0
-    connection.start()
-    while not connection.is_ready:
-        await asyncio.sleep(0)
-        turns += 1
-    await connection.close()
-    return turns
+    """How many turns of the event loop pass until a connection is ready, at its quickest."""
+    counted = []
+    for _ in range(5):
+        connection, turns = Connection(Address.from_url(url), name="a-test"), 0
+        connection.start()
+        while not connection.is_ready:
+            await asyncio.sleep(0)
+            turns += 1
+        await connection.close()
+        counted.append(turns)
+    return min(counted)
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ async def connection(redis_url):
 
 
 async def test_closing_at_any_moment_of_connecting_is_quick_and_leaves_no_socket(redis_url):
-    for turns in range(2 * await turns_to_connect(redis_url)):
+    for turns in range(5 * await turns_to_connect(redis_url)):
         # Given a connection that got this far
         connection = Connection(Address.from_url(redis_url), name="a-test")
         connection.start()
@@ -50,7 +53,7 @@ async def test_closing_at_any_moment_of_connecting_is_quick_and_leaves_no_socket
 
 
 async def test_cancelling_its_tasks_ends_them_at_any_moment(redis_url):
-    for turns in range(2 * await turns_to_connect(redis_url)):
+    for turns in range(5 * await turns_to_connect(redis_url)):
         # Given
         others = asyncio.all_tasks()
         connection = Connection(Address.from_url(redis_url))

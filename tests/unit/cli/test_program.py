@@ -38,6 +38,7 @@ ALL = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "api",
+        "bench",
         "dev",
         "dlq list", "dlq purge", "dlq replay", "dlq show",
         "enqueue automation", "enqueue campaign", "enqueue message",

@@ -184,7 +184,7 @@ class Recorder:
     async def call(self, *command):
         _, sha, count, *rest = command
         self.calls.append((self._names.get(sha, "ours"), rest[:count], rest[count:]))
-        return [0, 0, 0, 0]
+        return [0, 0, 0, 0, 0]
 
 
 RULES = FetchRules(30_000, "worker-1", 10, 1000)
