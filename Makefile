@@ -40,19 +40,20 @@ format: $(READY) ## Format the code and mend what lint can mend by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY) ## Measure speed (benchmarks/)
-	@if [ -d benchmarks ]; then exec $(BIN)/python -m benchmarks; \
-	else echo "There is no benchmarks/ folder in this version, so nothing was measured."; fi
+bench: $(READY) ## Measure speed beside other queues (an hour or so; ARGUMENTS=--quick: a minute)
+	@exec $(BIN)/python -m benchmarks $(ARGUMENTS)
 
 clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq stays
-	rm -rf .venv dist tests/interop/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .bench-venv dist tests/interop/node_modules benchmarks/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPGRADE=1 take the newest versions
 	$(BIN)/pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
-	cd tests/interop && npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --no-audit --no-fund
+	$(BIN)/uv pip compile benchmarks/requirements.in $(COMPILE) --output-file benchmarks/requirements.txt
+	for folder in tests/interop benchmarks; do (cd $$folder && \
+		npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --no-audit --no-fund) || exit 1; done
 
 # One file for all systems and Pythons, with hashes, and without an address of where it came from.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -40,8 +40,9 @@ class Child:
             self._command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", cwd=ROOT
         )
         self._complaints: list[str] = []
-        for reader in (self._read_answers, self._read_complaints):
-            threading.Thread(target=reader, daemon=True).start()
+        self._complaining = threading.Thread(target=self._read_complaints, daemon=True)
+        self._complaining.start()
+        threading.Thread(target=self._read_answers, daemon=True).start()
         self._answer()
         return self
 
@@ -84,10 +85,15 @@ class Child:
             line = self._lines.get(timeout=ANSWER_SECONDS)
         except queue.Empty:
             raise PeerFailed(f"no answer within {ANSWER_SECONDS:g} s") from None
-        answer: dict[str, Any] = json.loads(line) if line else {"error": "".join(self._complaints[-12:]) or "it ended"}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._last_words()}
         if "error" in answer:
             raise PeerFailed(answer["error"])
         return answer
+
+    def _last_words(self) -> str:
+        self._process.wait(STOP_SECONDS)
+        self._complaining.join(STOP_SECONDS)
+        return next((line.strip() for line in reversed(self._complaints) if line.strip()), "it ended without a word")
 
     def _read_answers(self) -> None:
         assert self._process.stdout is not None

@@ -31,19 +31,13 @@ CONTESTANTS = {
     one.name: one
     for one in (
         Contestant(OURS, "Oxyq", _module(sys.executable, "ours"), is_bullmq=True),
-        Contestant(
-            "node", "BullMQ 6.7.0, Node", ("node", str(ROOT / "benchmarks/peers/node.mjs")), is_bullmq=True
-        ),
-        Contestant(
-            "floor", "BullMQ's script, pipelined perfectly", _module(sys.executable, "floor"), is_bullmq=True
-        ),
+        Contestant("node", "BullMQ 6.7.0, Node", ("node", str(ROOT / "benchmarks/peers/node.mjs")), is_bullmq=True),
+        Contestant("floor", "BullMQ's script, pipelined perfectly", _module(sys.executable, "floor"), is_bullmq=True),
         Contestant(
             "package", "bullmq 3.4.4, Python", _module(sys.executable, "bullmq_package"), is_bullmq=True, share=0.2
         ),
         Contestant("dramatiq", "dramatiq 2.2.1", _module(str(PEERS_PYTHON), "dramatiq_peer"), share=0.2),
-        Contestant(
-            "huey", "huey 3.5.4 (no acknowledgements)", _module(str(PEERS_PYTHON), "huey_peer"), share=0.2
-        ),
+        Contestant("huey", "huey 3.5.4 (no acknowledgements)", _module(str(PEERS_PYTHON), "huey_peer"), share=0.2),
     )
 }
 OTHER_PYTHON_QUEUES = ("dramatiq", "huey")

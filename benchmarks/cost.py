@@ -6,7 +6,7 @@ from benchmarks.contestants import OTHER_PYTHON_QUEUES, Contestant
 from benchmarks.drain import drain
 from benchmarks.figures import OURS, Bar, Figure
 from benchmarks.harness import Bench, empty
-from benchmarks.idle import idle_process
+from benchmarks.idle import SETTLING_SECONDS, idle_process
 from benchmarks.question import Question
 from tests.redis_server import RedisServer
 
@@ -32,10 +32,11 @@ def bytes_per_waiting_job(server: RedisServer, contestant: Contestant, jobs: int
 
 def _measure(bench: Bench) -> None:
     jobs = bench.size(20_000, 2_000)
+    everybody = (OURS, "node", "floor", "package", *OTHER_PYTHON_QUEUES)
     with bench.server() as server:
         for rules, worker_cpu, redis_cpu, names in (
-            ("plain", WORKER_CPU, REDIS_CPU, (OURS, "node", "floor", "package", *OTHER_PYTHON_QUEUES)),
-            ("policy", WORKER_CPU_POLICY, REDIS_CPU_POLICY, (OURS, "node", "package")),
+            ("plain", WORKER_CPU, REDIS_CPU, bench.size(everybody, (OURS,))),
+            ("policy", WORKER_CPU_POLICY, REDIS_CPU_POLICY, bench.size((OURS, "node", "package"), (OURS,))),
         ):
             for number, contestant in bench.turns(*names):
                 with bench.attempt(contestant.name):
@@ -43,12 +44,15 @@ def _measure(bench: Bench) -> None:
                     drained = drain(server, contestant, share, processes=1, concurrency=50, rules=rules)
                     bench.note(worker_cpu, contestant.name, number, drained.worker_cpu_us)
                     bench.note(redis_cpu, contestant.name, number, drained.redis_cpu_us)
-        for number, contestant in bench.turns(OURS, "node", "package", *OTHER_PYTHON_QUEUES):
+        for number, contestant in bench.turns(
+            *bench.size((OURS, "node", "package", *OTHER_PYTHON_QUEUES), (OURS, "node"))
+        ):
             with bench.attempt(contestant.name):
                 taken = bytes_per_waiting_job(server, contestant, bench.size(20_000, 2_000))
                 bench.note(WAITING_BYTES, contestant.name, number, taken)
-        for number, contestant in bench.turns(OURS, "node", "package", "dramatiq"):
-            with bench.attempt(contestant.name), idle_process(server, contestant.name) as pid:
+        settling = bench.size(SETTLING_SECONDS, 2)
+        for number, contestant in bench.turns(*bench.size((OURS, "node", "package", "dramatiq"), (OURS,))):
+            with bench.attempt(contestant.name), idle_process(server, contestant.name, settling) as pid:
                 bench.note(RESIDENT, contestant.name, number, psutil.Process(pid).memory_info().rss / 1e6)
 
 

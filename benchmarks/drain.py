@@ -26,6 +26,15 @@ TWO_50 = Figure("drain.2x50", "2 processes, concurrency 50 each", "jobs/s")
 TWO_50_POLICY = Figure("drain.2x50.policy", "2 processes, concurrency 50 each, the real queues' policy", "jobs/s")
 RIVALS = (OURS, "node")
 EVERYBODY = (OURS, "node", "floor", "package", *OTHER_PYTHON_QUEUES)
+#: (figure, who, processes, concurrency, rules)
+DRAINS = (
+    (ONE_50, EVERYBODY, 1, 50, "plain"),
+    (ONE_50_POLICY, RIVALS, 1, 50, "policy"),
+    (ONE_5, RIVALS, 1, 5, "plain"),
+    (ONE_5_POLICY, RIVALS, 1, 5, "policy"),
+    (TWO_50, (*RIVALS, *OTHER_PYTHON_QUEUES), 2, 50, "plain"),
+    (TWO_50_POLICY, RIVALS, 2, 50, "policy"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ def drain(
         redis_after = redis_cpu_seconds(server)
         handled = [seen for worker in workers for seen in worker.take_handled()]
         check_each_once(handled, jobs)
-        if contestant.is_bullmq and contestant.name != "floor":
+        if contestant.is_bullmq:
             check_settled(server, jobs, rules)
     measured = max(done - warm, 1)
     return Drained(
@@ -93,14 +102,7 @@ def check_settled(server: RedisServer, jobs: int, rules: str) -> None:
 def _measure(bench: Bench) -> None:
     jobs = bench.size(20_000, 2_000)
     with bench.server() as server:
-        for figure, names, processes, concurrency, rules in (
-            (ONE_50, EVERYBODY, 1, 50, "plain"),
-            (ONE_50_POLICY, RIVALS, 1, 50, "policy"),
-            (ONE_5, RIVALS, 1, 5, "plain"),
-            (ONE_5_POLICY, RIVALS, 1, 5, "policy"),
-            (TWO_50, (*RIVALS, *OTHER_PYTHON_QUEUES), 2, 50, "plain"),
-            (TWO_50_POLICY, RIVALS, 2, 50, "policy"),
-        ):
+        for figure, names, processes, concurrency, rules in bench.size(DRAINS, DRAINS[:2]):
             for number, contestant in bench.turns(*names):
                 with bench.attempt(contestant.name):
                     drained = drain(

@@ -40,12 +40,13 @@ def waiting(server: RedisServer, contestant: Contestant) -> int:
 
 
 def _measure(bench: Bench) -> None:
-    everybody, rivals = (OURS, "node", "package", *OTHER_PYTHON_QUEUES), (OURS, "node")
+    rivals = (OURS, "node")
+    everybody = bench.size((*rivals, "package", *OTHER_PYTHON_QUEUES), rivals)
     with bench.server() as server:
         for figure, names, way, jobs, rules in (
             (BULK, everybody, "bulk", bench.size(30_000, 2_000), "plain"),
             (BULK_POLICY, rivals, "bulk", bench.size(30_000, 2_000), "policy"),
-            (CONCURRENT, (*rivals, "package"), "concurrent", bench.size(20_000, 2_000), "plain"),
+            (CONCURRENT, everybody[:3], "concurrent", bench.size(20_000, 2_000), "plain"),
             (CONCURRENT_POLICY, rivals, "concurrent", bench.size(20_000, 2_000), "policy"),
             (ONE_BY_ONE, everybody, "one_by_one", bench.size(5_000, 500), "plain"),
         ):

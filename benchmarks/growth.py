@@ -18,6 +18,7 @@ ADD_100K = Figure("growth.add.100k", "Bulk enqueue with 100,000 waiting", "jobs/
 ADD_1M = Figure("growth.add.1m", "Bulk enqueue with 1,000,000 waiting", "jobs/s")
 DRAIN_RATIO = Figure("growth.drain.ratio", "Drain with 1,000,000 waiting, of that with 1,000", "×")
 ADD_RATIO = Figure("growth.add.ratio", "Bulk enqueue with 1,000,000 waiting, of that with 1,000", "×")
+FIGURES = ((DRAIN_1K, ADD_1K), (DRAIN_100K, ADD_100K), (DRAIN_1M, ADD_1M))
 FIRST, MIDDLE, LAST = 1_000, 100_000, 1_000_000
 #: Jobs handled of a large backlog; the rest is thrown away.
 SAMPLE = 20_000
@@ -71,10 +72,9 @@ def _measure(bench: Bench) -> None:
                 little = with_little_waiting(server, bench.size(TIMES, 3))
                 middle = with_many_waiting(server, bench.size(MIDDLE, 5_000), bench.size(SAMPLE, 2_000))
                 most = with_many_waiting(server, bench.size(LAST, 10_000), bench.size(SAMPLE, 2_000))
-                pairs = zip(((DRAIN_1K, ADD_1K), (DRAIN_100K, ADD_100K), (DRAIN_1M, ADD_1M)), (little, middle, most))
-                for figures, rates in pairs:
-                    for figure, rate in zip(figures, rates, strict=True):
-                        bench.note(figure, OURS, number, rate)
+                for (drain, add), (drained, added) in zip(FIGURES, (little, middle, most), strict=True):
+                    bench.note(drain, OURS, number, drained)
+                    bench.note(add, OURS, number, added)
                 bench.note(DRAIN_RATIO, OURS, number, most[0] / little[0])
                 bench.note(ADD_RATIO, OURS, number, most[1] / little[1])
 

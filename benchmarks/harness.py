@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import redis
 
@@ -14,6 +15,8 @@ from benchmarks.child import Child, Handled, PeerFailed
 from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.figures import OURS, Figure, Measured
 from tests.redis_server import RedisServer
+
+T = TypeVar("T")
 
 #: A contestant that handles nothing for so long has failed.
 STANDSTILL_SECONDS = 30.0
@@ -41,8 +44,8 @@ class Bench:
     measured: dict[str, Measured] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
 
-    def size(self, full: int, quick: int) -> int:
-        """How much to do: all of it, or in a quick run just enough to see that it works."""
+    def size(self, full: T, quick: T) -> T:
+        """How much to measure: all of it, or in a quick run just enough to see that it works."""
         return quick if self.is_quick else full
 
     @contextmanager

@@ -24,7 +24,7 @@ COMMANDS = Figure("idle.commands", "Redis commands per idle minute, 3 queues in 
 CPU = Figure("idle.cpu", "CPU per idle minute, 3 queues in one process", "ms", False)
 QUEUES = ["message", "automation", "campaign"]
 #: Until connections are open, scripts loaded and first looks taken.
-SETTLING_SECONDS = 8.0
+SETTLING_SECONDS = 8
 
 
 @contextmanager
@@ -51,17 +51,17 @@ def product_process(server: RedisServer) -> Iterator[int]:
 
 
 @contextmanager
-def idle_process(server: RedisServer, contestant: str) -> Iterator[int]:
+def idle_process(server: RedisServer, contestant: str, settling_seconds: float) -> Iterator[int]:
     """A worker process of a contestant that serves three queues, after it has settled; gives its process id."""
     empty(server)
     if contestant == OURS:
         with product_process(server) as pid:
-            time.sleep(SETTLING_SECONDS)
+            time.sleep(settling_seconds)
             yield pid
     else:
         with CONTESTANTS[contestant].start(server.url) as worker:
             worker.ask("work", concurrency=5, rules="policy", rate=None, queues=QUEUES)
-            time.sleep(SETTLING_SECONDS)
+            time.sleep(settling_seconds)
             yield worker.pid
 
 
@@ -91,14 +91,14 @@ def commands_within(server: RedisServer, seconds: float) -> Counter[str]:
 
 def _cpu_ms(pid: int) -> float:
     times = psutil.Process(pid).cpu_times()
-    return (times.user + times.system) * 1000
+    return float(times.user + times.system) * 1000
 
 
 def _measure(bench: Bench) -> None:
-    seconds = bench.size(60, 10)
+    seconds, settling = bench.size(60, 5), bench.size(SETTLING_SECONDS, 2)
     with bench.server() as server:
-        for number, contestant in bench.turns(OURS, "node", "package"):
-            with bench.attempt(contestant.name), idle_process(server, contestant.name) as pid:
+        for number, contestant in bench.turns(*bench.size((OURS, "node", "package"), (OURS,))):
+            with bench.attempt(contestant.name), idle_process(server, contestant.name, settling) as pid:
                 before = _cpu_ms(pid)
                 counted = commands_within(server, seconds)
                 bench.note(CPU, contestant.name, number, (_cpu_ms(pid) - before) * 60 / seconds)

@@ -22,25 +22,27 @@ def install_peers() -> list[str]:
 
 def _python_peers() -> str | None:
     wanted = HERE / "requirements.txt"
-    if _is_ready(PEERS_VENV, wanted):
-        return None
-    return _run(
-        "the Python queues",
-        [sys.executable, "-m", "venv", "--clear", str(PEERS_VENV)],
-        [str(PEERS_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
-         "-r", str(wanted)],
-    ) or _mark_ready(PEERS_VENV, wanted)  # fmt: skip
+    venv = [sys.executable, "-m", "venv", "--clear", str(PEERS_VENV)]
+    pip = [str(PEERS_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    return _install("the Python queues", PEERS_VENV, wanted, venv, [*pip, "-r", str(wanted)])
 
 
 def _node_peers() -> str | None:
-    wanted = HERE / "package-lock.json"
-    if _is_ready(NODE_MODULES, wanted):
-        return None
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "BullMQ for Node: node or npm is missing: apt-get install nodejs npm"
-    return _run(
-        "BullMQ for Node", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    ) or _mark_ready(NODE_MODULES, wanted)
+    npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    return _install("BullMQ for Node", NODE_MODULES, HERE / "package-lock.json", npm)
+
+
+def _install(what: str, folder: Path, wanted: Path, *commands: Sequence[str]) -> str | None:
+    """Run the commands unless `folder` was made from the same `wanted` before; returns what went wrong."""
+    mark, digest = folder / ".ready", hashlib.sha256(wanted.read_bytes()).hexdigest()
+    if mark.exists() and mark.read_text() == digest:
+        return None
+    problem = _run(what, *commands)
+    if problem is None:
+        mark.write_text(digest)
+    return problem
 
 
 def _run(what: str, *commands: Sequence[str]) -> str | None:
@@ -49,16 +51,3 @@ def _run(what: str, *commands: Sequence[str]) -> str | None:
         if done.returncode:
             return f"{what}: {' '.join(command[:4])} … ended with {done.returncode}: {done.stderr.strip()[-300:]}"
     return None
-
-
-def _is_ready(folder: Path, wanted: Path) -> bool:
-    mark = folder / ".ready"
-    return mark.exists() and mark.read_text() == _digest(wanted)
-
-
-def _mark_ready(folder: Path, wanted: Path) -> None:
-    (folder / ".ready").write_text(_digest(wanted))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -36,9 +36,9 @@ def limited(server: RedisServer, contestant: Contestant, jobs: int) -> tuple[flo
 
 
 def _measure(bench: Bench) -> None:
-    jobs = bench.size(200, 30)
+    jobs = bench.size(200, 20)
     with bench.server() as server:
-        for number, contestant in bench.turns(OURS, "node"):
+        for number, contestant in bench.turns(*bench.size((OURS, "node"), (OURS,))):
             with bench.attempt(contestant.name):
                 share, most = limited(server, contestant, jobs)
                 bench.note(SHARE, contestant.name, number, share)

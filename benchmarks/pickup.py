@@ -38,12 +38,13 @@ def pick_up(server: RedisServer, contestant: Contestant, per_second: int, jobs: 
 
 def _measure(bench: Bench) -> None:
     with bench.server() as server:
-        for number, contestant in bench.turns(OURS, "node", "package", *OTHER_PYTHON_QUEUES):
+        everybody = (OURS, "node", "package", *OTHER_PYTHON_QUEUES)
+        for number, contestant in bench.turns(*bench.size(everybody, (OURS, "node"))):
             with bench.attempt(contestant.name):
                 took = pick_up(server, contestant, GENTLE, bench.size(500, 50))
                 for figure, share in ((P50, 0.5), (P95, 0.95), (P99, 0.99)):
                     bench.note(figure, contestant.name, number, percentile(took, share))
-        for number, contestant in bench.turns(OURS, "node", *OTHER_PYTHON_QUEUES):
+        for number, contestant in bench.turns(*bench.size((OURS, "node", *OTHER_PYTHON_QUEUES), (OURS,))):
             with bench.attempt(contestant.name):
                 took = pick_up(server, contestant, BUSY, bench.size(5_000, 500))
                 for figure, share in ((BUSY_P50, 0.5), (BUSY_P99, 0.99)):

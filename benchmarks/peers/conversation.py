@@ -84,9 +84,7 @@ class _Conversation:
             await self._peer.add("one_by_one", first + number, 1, rules)
         return {"seconds": time.monotonic() - began}
 
-    async def work(
-        self, concurrency: int, rules: str, rate: list[int] | None, queues: list[str]
-    ) -> dict[str, Any]:
+    async def work(self, concurrency: int, rules: str, rate: list[int] | None, queues: list[str]) -> dict[str, Any]:
         await self._peer.work(concurrency, rules, rate, queues)
         return {}
 

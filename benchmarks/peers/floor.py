@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import hiredis
@@ -76,11 +77,11 @@ class Floor:
         sha: bytes = self._ask("SCRIPT", "LOAD", script.read_text(encoding="utf-8"))
         return sha.decode()
 
-    def _ask(self, *command: str | bytes) -> "hiredis.Reader":
-        self._socket.sendall(hiredis.pack_command(command))
+    def _ask(self, *command: str | bytes) -> Any:
+        self._socket.sendall(_packed(*command))
         return self._answer()
 
-    def _answer(self) -> "hiredis.Reader":
+    def _answer(self) -> Any:
         while (answer := self._reader.gets()) is False:
             self._reader.feed(self._socket.recv(1 << 20))
         return answer
@@ -113,9 +114,13 @@ def _finish(script: str, job_id: str) -> bytes:
             "attemptsMade": 0, "maxMetricsSize": "", "fpof": False, "cpof": False, "idof": False, "rdof": False,
         }
     )  # fmt: skip
-    packed: bytes = hiredis.pack_command(
-        ("EVALSHA", script, "14", *keys, job_id, _now(), "returnvalue", "1", "completed", "1", PREFIX, options)
+    return _packed(
+        "EVALSHA", script, "14", *keys, job_id, _now(), "returnvalue", "1", "completed", "1", PREFIX, options
     )
+
+
+def _packed(*command: str | bytes) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub forgets the "..."
     return packed
 
 
