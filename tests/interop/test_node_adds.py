@@ -66,7 +66,7 @@ async def test_a_delayed_job_of_node_runs_when_it_is_due(producer, work):
     [job] = await worker.completed()
     late_ms = time.time() * 1000 - (added["timestamp"] + 300)
     assert job.name == "near"
-    assert -1 <= late_ms < 500
+    assert -1 <= late_ms < 2000
 
 
 async def test_prioritised_jobs_of_node_run_in_their_order(producer, work):
@@ -93,7 +93,7 @@ async def test_a_prioritised_job_wakes_an_idle_worker_of_ours(producer, work):
     await producer.queue("message").add("second", {}, {"priority": 3})
 
     # Then it runs without anybody's polling
-    assert [job.name for job in await worker.completed(2, within_seconds=2)] == ["first", "second"]
+    assert [job.name for job in await worker.completed(2, within_seconds=5)] == ["first", "second"]
 
 
 # ------------------------------------------------------------------ what only bullmq 6 is asked

