@@ -20,9 +20,10 @@ LEAST_ROUNDS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; returns 0, or 1 when we ourselves could not be measured or did some work wrong."""
-    options = _parser().parse_args(arguments)
-    questions = _chosen(options.only)
+    """Run; returns 0, or 1 when we ourselves could not be measured or did some work wrong; 2 for wrong use."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    questions = _chosen(options.only, parser)
     if options.report:
         report.write(QUESTIONS, results.load())
         return 0
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name} takes no part: {why}", file=sys.stderr)
     for question in questions:
         _answer(question, bench)
-    print("\n== The bars")
+    print("\n== The bars" + " (a quick run sees that all works; its figures mean nothing)" * options.quick)
     nothing = {figure.key: Measured(figure) for question in questions for figure in question.figures}
     for verdict in report.verdicts(questions, nothing | bench.measured):
         print(report.verdict_line(verdict))
@@ -56,13 +57,13 @@ def _answer(question: Question, bench: Bench) -> None:
         report.write(QUESTIONS, kept)
 
 
-def _chosen(only: str | None) -> tuple[Question, ...]:
+def _chosen(only: str | None, parser: argparse.ArgumentParser) -> tuple[Question, ...]:
     if only is None:
         return QUESTIONS
     known = {question.name: question for question in QUESTIONS}
     names = only.split(",")
     if unknown := set(names) - set(known):
-        raise SystemExit(f"--only: there is no {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+        parser.error(f"--only: there is no {', '.join(sorted(unknown))}; known are {', '.join(known)}")
     return tuple(known[name] for name in known if name in names)
 
 

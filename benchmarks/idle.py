@@ -23,6 +23,8 @@ from tests.redis_server import RedisServer
 COMMANDS = Figure("idle.commands", "Redis commands per idle minute, 3 queues in one process", "commands", False)
 CPU = Figure("idle.cpu", "CPU per idle minute, 3 queues in one process", "ms", False)
 QUEUES = ["message", "automation", "campaign"]
+#: What ends the listening.
+END = "end-of-the-idle-minute"
 #: Until connections are open, scripts loaded and first looks taken.
 SETTLING_SECONDS = 8
 
@@ -66,26 +68,32 @@ def idle_process(server: RedisServer, contestant: str, settling_seconds: float) 
 
 
 def commands_within(server: RedisServer, seconds: float) -> Counter[str]:
-    """The commands that clients send to the server in this time, by name; what scripts call is not counted."""
-    counted, stop = Counter[str](), threading.Event()
+    """The commands that clients send to the server in this time, by name; what scripts call is not counted.
+
+    Raises PeerFailed when the listening itself broke: its silence must not be taken for the process's.
+    """
+    counted, listening, heard_the_end = Counter[str](), threading.Event(), threading.Event()
 
     def listen() -> None:
-        with redis.Redis(port=server.port) as client, client.monitor() as monitor:
+        # Without a deadline: an idle server has nothing to tell for long.
+        with redis.Redis(port=server.port, socket_timeout=None) as client, client.monitor() as monitor:
             listening.set()
-            while not stop.is_set():
+            while True:
                 command = monitor.next_command()
-                if command["client_type"] != "lua" and not stop.is_set():
+                if command["command"] == f"ECHO {END}":
+                    heard_the_end.set()
+                    return
+                if command["client_type"] != "lua":
                     counted[str(command["command"]).split(" ", 1)[0].upper()] += 1
 
-    listening = threading.Event()
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    listening.wait()
-    time.sleep(seconds)
-    stop.set()
-    with server.client() as client:
-        client.ping()  # lets the listener see that it is over
-    listener.join(STOP_SECONDS)
+    with redis.Redis(port=server.port, single_connection_client=True) as teller:
+        teller.ping()  # connects, before anything is counted
+        threading.Thread(target=listen, daemon=True).start()
+        listening.wait(STOP_SECONDS)
+        time.sleep(seconds)
+        teller.echo(END)
+    if not heard_the_end.wait(STOP_SECONDS):
+        raise PeerFailed("Redis's MONITOR broke off")
     return counted
 
 
