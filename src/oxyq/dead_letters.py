@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from oxyq.engine.hub import Hub
-from oxyq.engine.job import as_int, encode_json
+from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.queue import Queue
 from oxyq.engine.record import JobRecord
 from oxyq.engine.scripts import NewJob, now_ms

@@ -1,4 +1,4 @@
-"""One attempt at one job: run the handler under a timeout, then decide how it ended."""
+"""One attempt at one job: run the handler, then decide how it ended."""
 
 import asyncio
 import inspect
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from oxyq.engine.backoff import BackoffRules
-from oxyq.engine.job import Job, as_int, encode_json, sendable
+from oxyq.engine.job import Job
+from oxyq.engine.json_text import as_int, encode_json, sendable
 from oxyq.engine.settlement import Burial, Completed, Delayed, FailedForGood, Keep, Retried, Settlement
 from oxyq.errors import PermanentError, TemporaryError
 from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
@@ -18,6 +19,8 @@ from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
 AsyncHandler: TypeAlias = "Callable[[Job], Awaitable[JsonValue | Outcome]]"
 BlockingHandler: TypeAlias = "Callable[[Job], JsonValue | Outcome]"
 Handler: TypeAlias = "AsyncHandler | BlockingHandler"
+
+OUTCOMES = (Done, Later, Failed, Discard)
 
 #: Traces kept per job and characters of each; BullMQ keeps all of any length.
 KEEP_TRACES, LONGEST_TRACE = 5, 4_000
@@ -51,28 +54,16 @@ class Rules:
     dead_letter_queue: str | None
 
 
-def is_async(handler: Handler) -> bool:
-    """Whether a handler is awaited; any other one runs in a thread."""
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+def awaitable(handler: Handler) -> AsyncHandler:
+    """The handler itself when it is awaited; a plain function runs in a thread, so that it cannot stop the loop."""
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__):
+        return cast("AsyncHandler", handler)
+    blocking = cast("BlockingHandler", handler)
 
+    def in_a_thread(job: Job) -> "Awaitable[JsonValue | Outcome]":
+        return asyncio.to_thread(blocking, job)
 
-async def run_handler(handler: Handler, job: Job) -> Ending:
-    """Run the handler and return how it ended; nothing it raises escapes, whatever it is.
-
-    A plain function runs in a thread, so that blocking code cannot stop the event loop.
-    """
-    try:
-        if is_async(handler):
-            result = await cast("AsyncHandler", handler)(job)
-        else:
-            result = await asyncio.to_thread(cast("BlockingHandler", handler), job)
-    except asyncio.CancelledError:
-        return AttemptCancelled("the handler was cancelled from inside (a CancelledError escaped from it)")
-    except GeneratorExit:
-        raise
-    except BaseException as error:  # SystemExit and friends end this job, never the worker
-        return error
-    return result if isinstance(result, Done | Later | Failed | Discard) else Done(result)
+    return in_a_thread
 
 
 def decide(job: Job, ending: Ending, rules: Rules) -> tuple[Settlement, str | None]:
@@ -98,9 +89,8 @@ def bury(job: Job, reason: str, kind: str, rules: Rules, error: BaseException | 
     if rules.dead_letter_queue is not None:
         letter = dead_letter(job, reason, kind, history)
         burial = Burial(dead_letter_id(job.queue, job.id), _letter_json(letter))
-    flags = tuple(flag for flag in ("fpof", "cpof", "idof", "rdof") if job.options.get(flag))
-    keep = _keep(job.options.get("removeOnFail"), rules.keep_failed)
-    return FailedForGood(job.id, job.token, reason, fields, keep, job.attempts, burial, flags)
+    keep = job.stored.keep_failed or rules.keep_failed
+    return FailedForGood(job.id, job.token, reason, fields, keep, job.attempts, burial)
 
 
 def _letter_json(letter: dict[str, JsonValue]) -> str:
@@ -126,7 +116,7 @@ def dead_letter(job: Job, reason: str, kind: str, history: list[JsonValue]) -> d
         "originalJobName": job.name,
         "organizationId": organization if isinstance(organization, str) else None,
         "data": job.data,
-        "opts": dict(job.options),
+        "opts": job.options,
         "failedReason": reason,
         "kind": kind,
         "attemptsMade": job.attempt,
@@ -144,8 +134,8 @@ def _completed(job: Job, value: JsonValue, rules: Rules) -> tuple[Settlement, st
         value_json = encode_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         value_json, warning = "null", f"the handler's result is not JSON and was dropped: {error}"
-    keep = _keep(job.options.get("removeOnComplete"), rules.keep_completed)
-    return Completed(job.id, job.token, value_json, keep, job.attempts), warning
+    stored = job.stored
+    return Completed(job.id, job.token, value_json, stored.keep_completed or rules.keep_completed, stored.attempts), warning
 
 
 def _failed(job: Job, error: BaseException, rules: Rules) -> Settlement:
@@ -202,63 +192,53 @@ def _trace(error: BaseException | None, reason: str) -> str:
     return sendable("".join(lines)[-LONGEST_TRACE:])
 
 
-def _keep(wished: JsonValue, default: Keep) -> Keep:
-    """Read BullMQ's removeOnComplete / removeOnFail: true, false, a count, or {count, age in seconds}."""
-    if wished is None:
-        return default
-    if isinstance(wished, bool):
-        return Keep(count=0) if wished else Keep()
-    if isinstance(wished, dict):
-        return Keep(as_int(wished.get("count")), as_int(wished.get("age")))
-    count = as_int(wished)
-    return default if count is None else Keep(count=count if count >= 0 else None)
-
-
 def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
 class Attempt:
-    """A handler at work: started at once, cut off after `timeout_seconds`, and told once how it ended.
+    """A handler at work: its task starts at once, and `on_end` is told once how it ended; nothing it raises escapes.
 
-    On a timeout the ending is told at once and the slot is free; a handler that ignores its cancellation goes on
+    Stopped or out of time it ends at once and its slot is free; a handler that ignores its cancellation goes on
     without us (asyncio cannot kill it), and what it still returns is thrown away.
     """
 
-    __slots__ = ("_ended", "_on_end", "_stopping", "_task", "_timer", "job")
+    __slots__ = ("_ended", "_on_end", "_task", "job")
 
-    def __init__(
-        self,
-        job: Job,
-        handler: Handler,
-        timeout_seconds: float | None,
-        on_end: Callable[["Attempt", Ending], None],
-    ) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, job: Job, handler: AsyncHandler, on_end: Callable[["Attempt", Ending], None]) -> None:
         self.job = job
         self._on_end = on_end
         self._ended = False
-        self._stopping = False
-        self._task = loop.create_task(run_handler(handler, job), name=f"{job.queue}/{job.id}")
-        self._task.add_done_callback(self._finished)
-        self._timer = loop.call_later(timeout_seconds, self._time_out, timeout_seconds) if timeout_seconds else None
+        self._task = asyncio.get_running_loop().create_task(self._run(handler), name=job.id)
 
     def stop(self) -> None:
-        """Cancel the handler; its ending is Stopped and is told at once."""
-        self._end(Stopped("stopped"))
+        """Cancel the handler; its ending is Stopped."""
+        self._cancel(Stopped("stopped"))
+
+    def time_out(self, after_seconds: float) -> None:
+        """Cancel the handler; its ending is AttemptTimedOut."""
+        self._cancel(AttemptTimedOut(f"Timeout: not finished within {after_seconds:g} s"))
+
+    def _cancel(self, ending: Ending) -> None:
+        self._end(ending)
         self._task.cancel()
 
-    def _time_out(self, after_seconds: float) -> None:
-        self._end(AttemptTimedOut(f"Timeout: not finished within {after_seconds:g} s"))
-        self._task.cancel()
-
-    def _finished(self, task: "asyncio.Task[Ending]") -> None:
-        self._end(AttemptCancelled("cancelled before it began") if task.cancelled() else task.result())
+    async def _run(self, handler: AsyncHandler) -> None:
+        ending: Ending
+        try:
+            result = await handler(self.job)
+        except asyncio.CancelledError:
+            ending = AttemptCancelled("the handler was cancelled from inside (a CancelledError escaped from it)")
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # SystemExit and friends end this job, never the worker
+            ending = error
+        else:
+            ending = result if isinstance(result, OUTCOMES) else Done(result)
+        # Told by the task itself: a callback on it would cost another turn of the loop, and a microsecond.
+        self._end(ending)
 
     def _end(self, ending: Ending) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._on_end(self, ending)
+        if not self._ended:
+            self._ended = True
+            self._on_end(self, ending)

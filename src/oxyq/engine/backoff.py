@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from oxyq.engine.job import Job, as_int
+from oxyq.engine.job import Job
+from oxyq.engine.json_text import as_int
 
 #: A strategy of one's own: (attempts made, the error, the job) -> milliseconds to wait; negative: give up.
 BackoffStrategy = Callable[[int, BaseException, Job], int | float]

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from oxyq.engine.job import Job
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one per job, and that would cost half a microsecond
 class JobCompleted:
     """A job was done and its completion is written; `seconds` is how long the handler ran."""
 

@@ -54,28 +54,24 @@ class Exchange:
         self._lost_tokens: set[str] = set()
 
     async def trade(self, endings: Sequence[Settlement], wanted: int) -> Answer:
-        """Settle all `endings` and take up to `wanted` jobs; never raises for what Redis does."""
+        """Settle all `endings` and take up to `wanted` jobs, at most MOST_PER_CALL each; never raises for Redis."""
         answer = Answer()
         if self._lost_tokens:
             await self._reclaim(answer)
             wanted = 0  # what was found takes those places
             answer.inconclusive = True
-        plain = [ending for ending in endings if is_plain(ending)]
         special = [ending for ending in endings if not is_plain(ending)]
-        batches = [
-            (chunk, max(min(wanted - start, MOST_PER_CALL), 0))
-            for start in range(0, max(len(plain), wanted), MOST_PER_CALL)
-            if (chunk := plain[start : start + MOST_PER_CALL]) or wanted > start
-        ]
-        calls = [self._batch(chunk, share, answer) for chunk, share in batches]
-        calls += [self._one(ending, answer) for ending in special]
-        if len(calls) == 1:
-            await calls[0]  # nearly always, and without a task
-        else:
-            await asyncio.gather(*calls)
+        plain = [ending for ending in endings if is_plain(ending)] if special else endings
+        if not special:
+            await self._batch(plain, wanted, answer)  # nearly always, and without a task
+            return answer
+        calls = [self._one(ending, answer) for ending in special]
+        await asyncio.gather(self._batch(plain, wanted, answer), *calls)
         return answer
 
     async def _batch(self, endings: Sequence[Settlement], wanted: int, answer: Answer) -> None:
+        if not endings and not wanted:
+            return
         token = self._new_token()
         try:
             batch = await self._scripts.settle_and_fetch(endings, wanted, token, self._rules)
@@ -95,6 +91,9 @@ class Exchange:
         answer.foreign += batch.foreign
         answer.limited_ms = max(answer.limited_ms, batch.limited_ms)
         answer.next_at_ms = batch.next_at_ms or answer.next_at_ms
+        if not self._said_before and not any(batch.codes):
+            answer.settled += endings
+            return
         for ending, code in zip(endings, batch.codes, strict=True):
             if code == NOT_PLAIN:
                 await self._one(ending, answer)

@@ -1,9 +1,10 @@
 """A job as its handler sees it, and reading one from what Redis holds."""
 
-import json
 from typing import Protocol
 
+from oxyq.engine.json_text import as_int, decode_json, encode_json, sendable
 from oxyq.engine.settlement import RawJob
+from oxyq.engine.stored_options import options_object, read_options
 from oxyq.errors import PermanentError
 from oxyq.outcomes import JsonValue
 
@@ -32,30 +33,86 @@ class JobNotes(Protocol):
 class Job:
     """A job in hand: `data` is its JSON, `attempt` counts from 1 up to `attempts`."""
 
-    __slots__ = (
-        "_notes", "attempt", "attempts", "attempts_started", "data", "deferred_failure", "history", "id", "name",
-        "options", "priority", "queue", "replays", "scheduler_id", "stack_traces", "stalled_count", "timestamp_ms",
-        "token",
-    )  # fmt: skip
+    # What every attempt needs is read when the job is made, the rest when somebody asks.
+    __slots__ = ("_fields", "_notes", "_options", "attempt", "data", "id", "name", "queue", "stored", "token")
 
     def __init__(self, raw: RawJob, queue: str, notes: JobNotes | None) -> None:
-        fields = raw.fields
-        self.id, self.token, self.queue = raw.id, raw.token, queue
+        self._fields = fields = raw.fields
         self._notes = notes
-        self.name = _text(fields, b"name")
-        self.data: JsonValue = _json(fields, b"data")
-        self.options = _object(fields, b"opts")
-        self.attempt = _number(fields, b"atm") + 1
-        self.attempts = max(as_int(self.options.get("attempts")) or 1, 1)
-        self.attempts_started = _number(fields, b"ats")
-        self.timestamp_ms = _number(fields, b"timestamp")
-        self.priority = _number(fields, b"priority")
-        self.stalled_count = _number(fields, b"stc")
-        self.deferred_failure = fields[b"defa"].decode("utf-8", "replace") if b"defa" in fields else None
-        self.scheduler_id = fields[b"rjk"].decode("utf-8", "replace") if b"rjk" in fields else None
-        self.stack_traces = _strings(fields.get(b"stacktrace"))
-        self.history = _list(fields.get(b"history"))
-        self.replays = _list(fields.get(b"replays"))
+        self._options: dict[str, JsonValue] | None = None
+        self.id, self.token, self.queue = raw.id, raw.token, queue
+        try:
+            self.name = fields[b"name"].decode("utf-8", "replace")
+            self.data = decode_json(fields[b"data"])
+        except KeyError as missing:
+            name = missing.args[0].decode()
+            raise MalformedJob(f"it has no {name!r}: something else removed or overwrote the job") from None
+        except (ValueError, RecursionError) as error:
+            raise MalformedJob(f"its 'data' is not JSON: {error}") from None
+        try:
+            self.stored = read_options(fields.get(b"opts", b"{}"))
+        except ValueError as error:
+            raise MalformedJob(f"its 'opts' is {error}") from None
+        self.attempt = _number(fields, b"atm") + 1 if b"atm" in fields else 1
+
+    @property
+    def options(self) -> dict[str, JsonValue]:
+        """Its options in BullMQ's words."""
+        if self._options is None:
+            self._options = options_object(self._fields.get(b"opts", b"{}"))
+        return self._options
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts it has in all."""
+        return self.stored.attempts
+
+    @property
+    def attempts_started(self) -> int:
+        """How often it was taken, this time included; more than `attempt` when workers died or it asked to wait."""
+        return _number(self._fields, b"ats")
+
+    @property
+    def timestamp_ms(self) -> int:
+        """When it was added."""
+        return _number(self._fields, b"timestamp")
+
+    @property
+    def priority(self) -> int:
+        """Its priority; 1 is the most urgent, 0 goes before all."""
+        return _number(self._fields, b"priority")
+
+    @property
+    def stalled_count(self) -> int:
+        """How often its worker died or froze."""
+        return _number(self._fields, b"stc")
+
+    @property
+    def deferred_failure(self) -> str | None:
+        """Why it is to fail without being run, when BullMQ decided so."""
+        reason = self._fields.get(b"defa")
+        return None if reason is None else reason.decode("utf-8", "replace")
+
+    @property
+    def scheduler_id(self) -> str | None:
+        """The scheduler it comes from."""
+        scheduler = self._fields.get(b"rjk")
+        return None if scheduler is None else scheduler.decode("utf-8", "replace")
+
+    @property
+    def stack_traces(self) -> list[str]:
+        """Of the attempts that failed."""
+        return [line for line in _list(self._fields.get(b"stacktrace")) if isinstance(line, str)]
+
+    @property
+    def history(self) -> list[JsonValue]:
+        """The attempts that failed: number, time, error."""
+        return _list(self._fields.get(b"history"))
+
+    @property
+    def replays(self) -> list[JsonValue]:
+        """Its returns from the dead letters."""
+        return _list(self._fields.get(b"replays"))
 
     @property
     def is_last_attempt(self) -> bool:
@@ -77,78 +134,13 @@ class Job:
         return f"<Job {self.queue}/{self.id} {self.name} attempt {self.attempt}/{self.attempts}>"
 
 
-def _no_json(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")  # Python would read NaN and Infinity, and nobody could write them again
-
-
-# Made once: json.dumps and json.loads make a new one per call as soon as an option is given, which is a tenth of a job.
-_PLAIN = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-_ESCAPED = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-_DECODER = json.JSONDecoder(parse_constant=_no_json)
-
-
-def encode_json(value: object) -> str:
-    """Compact JSON as Node writes it; raises TypeError or ValueError for what JSON cannot carry.
-
-    Half a character (a lone surrogate, from a text that was cut inside an emoji) is escaped, as Node does.
-    """
-    text = _PLAIN.encode(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _ESCAPED.encode(value)
-    return text
-
-
-def sendable(text: str) -> str:
-    """The text with what is no valid Unicode replaced, so that it can be written anywhere."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def as_int(value: object) -> int | None:
-    """A whole number, also from text or a float, as other producers write options; None when it is none."""
-    if isinstance(value, bool):
-        return None
-    try:
-        return int(value) if isinstance(value, int | float | str | bytes) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _text(fields: dict[bytes, bytes], name: bytes) -> str:
-    if name not in fields:
-        raise MalformedJob(f"it has no {name.decode()!r}: something else removed or overwrote the job")
-    return fields[name].decode("utf-8", "replace")
-
-
-def _json(fields: dict[bytes, bytes], name: bytes) -> JsonValue:
-    if name not in fields:
-        raise MalformedJob(f"it has no {name.decode()!r}: something else removed or overwrote the job")
-    try:
-        value: JsonValue = _DECODER.decode(fields[name].decode())
-    except (ValueError, RecursionError) as error:
-        raise MalformedJob(f"its {name.decode()!r} is not JSON: {error}") from None
-    return value
-
-
-def _object(fields: dict[bytes, bytes], name: bytes) -> dict[str, JsonValue]:
-    value = _json(fields, name) if name in fields else {}
-    if not isinstance(value, dict):
-        raise MalformedJob(f"its {name.decode()!r} is not a JSON object")
-    return value
-
-
 def _number(fields: dict[bytes, bytes], name: bytes) -> int:
     return as_int(fields.get(name)) or 0
 
 
 def _list(raw: bytes | None) -> list[JsonValue]:
     try:
-        value = json.loads(raw) if raw else []
+        value = decode_json(raw) if raw else []
     except ValueError:
         return []
     return value if isinstance(value, list) else []
-
-
-def _strings(raw: bytes | None) -> list[str]:
-    return [line for line in _list(raw) if isinstance(line, str)]

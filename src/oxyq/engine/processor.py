@@ -1,12 +1,14 @@
 """The heart: take jobs of one queue, run them, write how they ended and take the next in the same breath."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from oxyq.engine.alarm import Alarm
-from oxyq.engine.attempt import Attempt, Ending, Handler, Rules, Stopped, bury, decide
+from oxyq.engine.attempt import Attempt, Ending, Handler, Rules, Stopped, awaitable, bury, decide
+from oxyq.engine.deadlines import Deadlines
 from oxyq.engine.events import (
     EngineEvent,
     JobCompleted,
@@ -17,7 +19,7 @@ from oxyq.engine.events import (
     JobQuarantined,
     WorkerTrouble,
 )
-from oxyq.engine.exchange import Answer, Exchange, refusal
+from oxyq.engine.exchange import MOST_PER_CALL, Answer, Exchange, refusal
 from oxyq.engine.job import Job, MalformedJob
 from oxyq.engine.locks import HeldLocks
 from oxyq.engine.markers import Markers
@@ -75,9 +77,11 @@ class Processor:
         self.locks = HeldLocks(scripts, lock_ms, self._lock_lost)
         self.idle = asyncio.Event()
         self._scripts = scripts
-        self._handler = handler
+        self._handler = awaitable(handler)
         self._concurrency = concurrency
-        self._timeout = timeout_seconds
+        # Half at most, so that Redis settles one half while the handlers of the other run here.
+        self._most_per_call = int(__import__("os").environ.get("MOST","0")) or min(math.ceil(concurrency / 2), MOST_PER_CALL)
+        self._deadlines = Deadlines(timeout_seconds)
         self._exchange = Exchange(scripts, fetch_rules)
         self._schedulers = Schedulers(scripts)
         self._rules = rules
@@ -85,7 +89,8 @@ class Processor:
         self._in_hand: dict[str, _InHand] = {}
         self._endings: list[Settlement] = []
         self._fetching = self._saying = 0
-        self._work = asyncio.Event()
+        self._resting: list[asyncio.Future[None]] = []
+        self._called = False
         self._alarm: Alarm | None = None
         self._stopping = False
         self._pause = 0.0
@@ -93,8 +98,7 @@ class Processor:
 
     def listen(self, markers: Markers) -> None:
         """Take work from now on."""
-        self._alarm = Alarm(markers, self._scripts.keys.marker, self._work.set)
-        self._work.set()
+        self._alarm = Alarm(markers, self._scripts.keys.marker, self._call_one)
 
     def heard_of_work(self, due_ms: int) -> None:
         """There is a job that perhaps nobody told us of: ready now (0), or due at a time."""
@@ -119,14 +123,20 @@ class Processor:
 
     # --- the conversation with Redis --------------------------------------------------------------------------
 
+    @property
+    def conversations(self) -> int:
+        """How many `converse` should run side by side, so that every job can be on its way at once."""
+        return max(math.ceil(self._concurrency / self._most_per_call), 2)
+
     async def converse(self) -> None:
-        """Say what ended and ask for more, for ever; several of these may run side by side."""
+        """Say what ended and ask for more, for ever."""
+        connection = self._scripts.connection
         while True:
-            await self._work.wait()
-            await self._scripts.connection.ready()
+            if not connection.is_ready:
+                await connection.ready()
             endings, wanted = self._take()
             if not endings and not wanted:
-                self._work.clear()
+                await self._rest()
                 continue
             reasons = self._alarm.reasons if self._alarm is not None else 0
             try:
@@ -135,19 +145,46 @@ class Processor:
                 self._fetching -= wanted
                 self._saying -= len(endings)
             self._heard(answer, wanted, reasons)
-            await self._recover_from(answer)
+            if answer.trouble is not None or answer.foreign:
+                await self._recover_from(answer)
+            else:
+                self._pause = 0.0
+
+    async def _rest(self) -> None:
+        called = asyncio.get_running_loop().create_future()
+        self._resting.append(called)
+        try:
+            await called
+        finally:
+            self._called = False
+            if called in self._resting:
+                self._resting.remove(called)
+
+    def _call_one(self) -> None:
+        """There is something to say: let one resting conversation say it. Those that are under way look by themselves.
+
+        One is enough: if it leaves something over, it calls the next.
+        """
+        if self._resting and not self._called:
+            self._called = True
+            self._resting.pop().set_result(None)
 
     def _take(self) -> tuple[list[Settlement], int]:
         """What to say, and how many jobs to ask for."""
-        endings, self._endings = self._endings, []
+        most = self._most_per_call
+        endings, self._endings = self._endings[:most], self._endings[most:]
         self._saying += len(endings)
         wanted = 0
         if not self._stopping and self._alarm is not None and self._alarm.limit_is_open():
             # A job frees its slot when its ending is on its way; one that cannot be written keeps it.
             free = self._concurrency - (len(self._in_hand) - self._saying) - self._fetching
             # One more per ending costs nothing; beyond that only with a reason.
-            wanted = max(free if self._alarm.worth_a_look() else min(free, len(endings)), 0)
+            wanted = max(min(free if self._alarm.worth_a_look() else min(free, len(endings)), most), 0)
         self._fetching += wanted
+        if self._endings:
+            # In a later turn of the loop: said in one breath, Redis would answer both together, and then it would have
+            # nothing to do while all handlers run here, and we nothing while it works.
+            asyncio.get_running_loop().call_soon(self._call_one)
         return endings, wanted
 
     def _heard(self, answer: Answer, wanted: int, reasons_before: int) -> None:
@@ -156,8 +193,9 @@ class Processor:
             self._written(ending)
         for ending, code in answer.refused:
             self._refused(ending, code)
+        now = time.monotonic()
         for raw in answer.jobs:
-            self._begin(raw)
+            self._begin(raw, now)
         for ending, error in answer.unsayable:
             self._unsayable(ending, error)
         self._endings.extend(answer.unsaid)
@@ -166,7 +204,8 @@ class Processor:
                 self._alarm.ring()
             else:
                 self._alarm.nothing_found(reasons_before, answer.next_at_ms, answer.limited_ms)
-        self._work.set()
+        if self._endings:
+            self._call_one()
         if self.is_idle():
             self.idle.set()
 
@@ -176,7 +215,6 @@ class Processor:
         if answer.wrong_type and await write_foreign(self._scripts, self._tell):
             return  # that was the trouble
         if answer.trouble is None:
-            self._pause = 0.0
             return
         if self._pause < LAST_PAUSE_SECONDS:  # told while it grows, not once a second for the rest of an outage
             self._tell(WorkerTrouble(self.queue, answer.trouble))
@@ -191,8 +229,8 @@ class Processor:
 
     # --- the life of a job in hand ----------------------------------------------------------------------------
 
-    def _begin(self, raw: RawJob) -> None:
-        held = self._in_hand[raw.id] = _InHand(raw.token, time.monotonic())
+    def _begin(self, raw: RawJob, now: float) -> None:
+        held = self._in_hand[raw.id] = _InHand(raw.token, now)
         self.locks.tokens[raw.id] = raw.token
         if self._stopping:
             self._end(held, HandedBack(raw.id, raw.token), JobHandedBack(self.queue, raw.id))
@@ -210,10 +248,12 @@ class Processor:
             settlement = _deferred(job, job.deferred_failure, self._rules)
             self._end(held, settlement, JobFailed(job, settlement.reason, None))
             return
-        held.attempt = Attempt(job, self._handler, self._timeout, self._attempt_ended)
+        held.attempt = attempt = Attempt(job, self._handler, self._attempt_ended)
+        self._deadlines.watch(attempt)
 
     def _attempt_ended(self, attempt: Attempt, ending: Ending) -> None:
         job = attempt.job
+        self._deadlines.forget(attempt)
         held = self._in_hand.get(job.id)
         if held is None or held.attempt is not attempt:
             return  # lost meanwhile: it belongs to somebody else
@@ -227,7 +267,8 @@ class Processor:
     def _end(self, held: _InHand, settlement: Settlement, event: EngineEvent) -> None:
         held.event = event
         self._endings.append(settlement)
-        self._work.set()
+        if self._resting:
+            self._call_one()
 
     def _written(self, ending: Settlement) -> None:
         held = self._release(ending)
@@ -273,7 +314,7 @@ class Processor:
         self.locks.tokens.pop(job_id, None)
         held.attempt.stop()
         self._tell(JobLost(self.queue, job_id, "its lock could not be renewed; the handler was stopped"))
-        self._work.set()
+        self._call_one()
 
     def _advance(self, job: Job) -> None:
         """Queue the next job of a scheduler; if that fails the job itself still runs."""

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from oxyq.engine.attempt import Rules, dead_letter_id
 from oxyq.engine.events import EngineEvent, JobQuarantined, WorkerTrouble
-from oxyq.engine.job import MalformedJob, encode_json
+from oxyq.engine.job import MalformedJob
+from oxyq.engine.json_text import encode_json
 from oxyq.engine.scripts import NewJob, QueueScripts, now_ms
 from oxyq.engine.settlement import Burial, FailedForGood, RawJob
 from oxyq.errors import QueueUnavailable

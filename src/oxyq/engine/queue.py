@@ -9,7 +9,7 @@ from oxyq.engine.adding import Adder, Adding
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.connection import Reply
 from oxyq.engine.hub import DEFAULT_URL, Hub
-from oxyq.engine.job import as_int, encode_json
+from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.keys import QueueKeys, check_job_id
 from oxyq.engine.options import Entry, JobOptions
 from oxyq.engine.record import JobRecord, read_record

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from oxyq.engine.connection import RedisReplyError
-from oxyq.engine.job import as_int
+from oxyq.engine.json_text import as_int
 from oxyq.engine.scripts import as_text
 from oxyq.outcomes import JsonValue
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from oxyq.engine.job import Job, as_int, encode_json
+from oxyq.engine.job import Job
+from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.scripts import QueueScripts, as_text, now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.outcomes import JsonValue

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgpack
 
@@ -266,7 +266,6 @@ class QueueScripts:
         keys = [*self._finish_keys, self.keys.failed, self.keys.job(failed.job_id), self.keys.metrics_failed,
                 self.keys.marker]  # fmt: skip
         options = _finish_options(rules, failed.token, failed.keep, failed.attempts)
-        options.update(dict.fromkeys(failed.parent_flags, True))
         arguments: list[Argument] = [
             failed.job_id, now_ms(), "failedReason", failed.reason, "failed", "1" if fetch_next else "",
             self.keys.base, pack(options), pack(failed.fields) if failed.fields else "",
@@ -318,7 +317,7 @@ class QueueScripts:
         reply = _list(await self._runner.run(our_script("settle_and_fetch", 14), self._batch_keys, arguments))
         jobs = _list(reply[1])
         return Batch(
-            codes=[_int(code) for code in _list(reply[0])],
+            codes=cast("list[int]", reply[0]),
             jobs=[RawJob(as_text(jobs[i]), token, _started(jobs[i + 1])) for i in range(0, len(jobs), 2)],
             limited_ms=max(_int(reply[2]), 0),
             next_at_ms=max(_int(reply[3]), 0),
@@ -531,7 +530,7 @@ class QueueScripts:
 def is_plain(ending: Settlement) -> bool:
     """Whether our batch script can write this ending; the others go through BullMQ's scripts."""
     if isinstance(ending, FailedForGood):
-        return ending.burial is None and not ending.parent_flags
+        return ending.burial is None
     return not isinstance(ending, HandedBack)
 
 
@@ -622,10 +621,6 @@ def _finish_options(rules: FetchRules, token: str, keep: Keep, attempts: int) ->
         "keepJobs": kept,
         "attempts": attempts,
         "maxMetricsSize": METRICS_POINTS,
-        "fpof": False,
-        "cpof": False,
-        "idof": False,
-        "rdof": False,
     }
 
 
@@ -648,8 +643,8 @@ def _pairs(flat: Reply) -> list[tuple[str, str]]:
 
 
 def _fields(flat: Reply) -> dict[bytes, bytes]:
-    items = iter(_list(flat))
-    return {bytes(name): bytes(value) for name, value in zip(items, items, strict=True)}  # type: ignore[arg-type]
+    items = iter(cast("list[bytes]", flat))
+    return dict(zip(items, items, strict=True))
 
 
 def _list(reply: Reply) -> list[Reply]:

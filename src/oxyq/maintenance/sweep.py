@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from oxyq.engine.attempt import dead_letter, dead_letter_id
 from oxyq.engine.hub import Hub
-from oxyq.engine.job import Job, MalformedJob, encode_json
+from oxyq.engine.job import Job, MalformedJob
+from oxyq.engine.json_text import encode_json
 from oxyq.engine.quarantine import unreadable_letter
 from oxyq.engine.queue import Queue
 from oxyq.engine.scripts import NOBODY, now_ms

@@ -216,12 +216,6 @@ def test_stack_traces_are_kept_as_the_job_wishes(limit, kept):
     assert len(json.loads(fields["stacktrace"])) == kept
 
 
-def test_what_a_parent_wishes_is_passed_on():
-    settlement, _ = decide(job(3, fpof=True, cpof=False, idof=True), BOOM, RULES)
-
-    assert settlement.parent_flags == ("fpof", "idof")
-
-
 def test_error_without_words_is_named():
     class Wordless(Exception):
         pass

@@ -35,19 +35,24 @@ local rcall, rpcall = redis.call, redis.pcall
 local waitKey, activeKey, prioritizedKey, eventsKey, stalledKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local limiterKey, delayedKey, metaKey, pcKey, markerKey = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local prefix, timestamp, lockMs, wanted, token = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
---@bullmq moveToFinished: batches collectMetrics getQueueMetadata getNextDelayedTimestamp getRateLimitTTL
---@bullmq moveToFinished: addBaseMarkerIfNeeded addJobInTargetList getPriorityScore addJobWithPriority promoteDelayedJobs
---@bullmq moveToFinished: addDelayMarkerIfNeeded isQueuePausedOrMaxed removeJobKeys getJobIdFromKey getJobKeyPrefix
---@bullmq moveToFinished: _moveParentToWait removeParentDependencyKey removeJob getOrSetMaxEvents getDelayedScore trimEvents
---@bullmq moveToFinished: updateJobFields
+--@bullmq moveToFinished: batches getNextDelayedTimestamp getRateLimitTTL addBaseMarkerIfNeeded updateJobFields
 
--- Retention, for jobs without a parent in few calls; one with a parent goes BullMQ's way.
+-- BullMQ's way to remove a job, for one with a parent. What is rarely needed is defined where it is needed: making a
+-- function costs Lua as much as calling one, and a script makes all of its functions anew each time it runs.
+local function removeChild(id)
+--@bullmq moveToFinished: addJobInTargetList getPriorityScore addJobWithPriority isQueuePausedOrMaxed
+--@bullmq moveToFinished: addDelayMarkerIfNeeded removeJobKeys getJobIdFromKey getJobKeyPrefix _moveParentToWait
+--@bullmq moveToFinished: removeParentDependencyKey removeJob
+  removeJob(id, false, prefix, false)
+end
+
+-- Retention, for jobs without a parent in few calls.
 local function removeOld(ids)
   local keys = {}
   for _, id in ipairs(ids) do
     local key = prefix .. id
     if rcall("HEXISTS", key, "parentKey") == 1 then
-      removeJob(id, false, prefix, false)
+      removeChild(id)
     else
       local n = #keys
       keys[n + 1], keys[n + 2], keys[n + 3] = key, key .. ":logs", key .. ":dependencies"
@@ -75,6 +80,15 @@ local function keepOnly(set, count, age)
   end
 end
 
+local meta = rcall("HMGET", metaKey, "paused", "concurrency", "max", "duration", "opts.maxLenEvents")
+local maxEvents = meta[5] or 10000
+
+-- How many more jobs may be active: the queue may be paused, or have a limit for all workers together.
+local function room()
+  if meta[1] then return 0 end
+  return meta[2] and tonumber(meta[2]) - rcall("LLEN", activeKey) or math.huge
+end
+
 local codes, unlocked, unstalled = {}, {}, {}
 local jobs, foreign, limitedMs, nextAt = {}, {}, 0, 0
 
@@ -98,6 +112,7 @@ local function promote(isBlocked)
       expel(id)
     end
   end
+--@bullmq moveToFinished: getPriorityScore promoteDelayedJobs
   promoteDelayedJobs(delayedKey, markerKey, waitKey, prioritizedKey, eventsKey, prefix, timestamp, pcKey, isBlocked)
 end
 local lastFinished = false
@@ -118,10 +133,22 @@ local function store(kind)
   of.members = {}
 end
 
+-- Metrics: BullMQ counts job by job, and the first of a new minute closes the one before.
+local function count(metricsKey, many)
+  local since = rcall("HGET", metricsKey, "prevTS")
+  if not since or math.floor(since / 60000) ~= math.floor(timestamp / 60000) then
+--@bullmq moveToFinished: collectMetrics
+    collectMetrics(metricsKey, metricsKey .. ":data", ARGV[9], timestamp)
+    many = many - 1
+  end
+  if many > 0 then rcall("HINCRBY", metricsKey, "count", many) end
+end
+
 local function finish(kind, key, id, value, rule, made)
   local of, name = finished[kind], kind == "c" and "returnvalue" or "failedReason"
   of.count = of.count + 1
   if string.sub(rule, 1, 2) == "0:" then
+--@bullmq moveToFinished: removeJobKeys
     removeJobKeys(key)
   else
     rcall("HSET", key, "atm", made, name, value, "finishedOn", timestamp)
@@ -138,7 +165,8 @@ local function finish(kind, key, id, value, rule, made)
   end
 end
 
-local function delay(key, id, pause, counts, maxEvents)
+local function delay(key, id, pause, counts)
+--@bullmq moveToFinished: getDelayedScore addDelayMarkerIfNeeded
   local score, due = getDelayedScore(delayedKey, timestamp, tonumber(pause))
   if counts then rcall("HINCRBY", key, "atm", 1) end
   rcall("HSET", key, "delay", pause)
@@ -147,9 +175,10 @@ local function delay(key, id, pause, counts, maxEvents)
   addDelayMarkerIfNeeded(markerKey, delayedKey)
 end
 
-local function retry(key, id, push, maxEvents)
+local function retry(key, id, push)
+--@bullmq moveToFinished: addJobInTargetList getPriorityScore addJobWithPriority
   local priority = tonumber(rcall("HGET", key, "priority")) or 0
-  local blocked = isQueuePausedOrMaxed(metaKey, activeKey)
+  local blocked = room() <= 0
   if priority == 0 then
     addJobInTargetList(waitKey, markerKey, push, blocked, id)
   else
@@ -161,8 +190,8 @@ end
 
 local endings = tonumber(ARGV[10])
 if endings > 0 then
-  trimEvents(metaKey, eventsKey)
-  local maxEvents = getOrSetMaxEvents(metaKey)
+  if not meta[5] then rcall("HSET", metaKey, "opts.maxLenEvents", maxEvents) end
+  rcall("XTRIM", eventsKey, "MAXLEN", "~", maxEvents)
   -- Everything about the batch that can be asked at once.
   local locks, children = {}, {}
   for i = 1, endings do
@@ -180,10 +209,10 @@ if endings > 0 then
     local retrying = kind == "r" or kind == "R"
     if retrying and not promoted then
       promoted = true
-      promote(isQueuePausedOrMaxed(metaKey, activeKey))
+      promote(room() <= 0)
     end
     -- The one command that may fail for a single job (its key overwritten): it must not cut off the rest of the batch.
-    local known = rpcall("HMGET", key, "atm", "parentKey", "deid", "data")
+    local known = rpcall("HMGET", key, "atm", "parentKey", "deid", "timestamp")
     local code = 0
     if known["err"] then
       code = -101
@@ -206,10 +235,10 @@ if endings > 0 then
         finish(kind, key, id, value, ARGV[at + 4], (tonumber(known[1]) or 0) + 1)
         lastFinished = true
       elseif retrying then
-        retry(key, id, kind == "R" and "RPUSH" or "LPUSH", maxEvents)
+        retry(key, id, kind == "R" and "RPUSH" or "LPUSH")
         lastFinished = false
       else
-        delay(key, id, value, kind == "d", maxEvents)
+        delay(key, id, value, kind == "d")
         lastFinished, promoted = false, false
       end
     end
@@ -221,10 +250,7 @@ if endings > 0 then
   end
   for kind, of in pairs(finished) do
     store(kind)
-    if of.count > 0 then
-      collectMetrics(of.metrics, of.metrics .. ":data", ARGV[9], timestamp)
-      if of.count > 1 then rcall("HINCRBY", of.metrics, "count", of.count - 1) end
-    end
+    if of.count > 0 then count(of.metrics, of.count) end
   end
 end
 
@@ -265,18 +291,13 @@ end
 
 local isBlocked = false
 if wanted > 0 then
-  local globalMax, globalMs
-  isBlocked, globalMax, globalMs = getQueueMetadata(metaKey, activeKey, waitKey)
+  local free = room()
+  isBlocked = free <= 0
   promote(isBlocked)
-  local most = tonumber(globalMax or ARGV[7])
-  local windowMs = tonumber(ARGV[8]) or tonumber(globalMs)
+  local most = tonumber(meta[3] or ARGV[7])
+  local windowMs = tonumber(ARGV[8]) or tonumber(meta[4])
   limitedMs = getRateLimitTTL(most, limiterKey)
-  if limitedMs == 0 and not isBlocked then
-    local concurrency = tonumber(rcall("HGET", metaKey, "concurrency"))
-    if concurrency then wanted = math.min(wanted, concurrency - rcall("LLEN", activeKey)) end
-  else
-    wanted = 0
-  end
+  wanted = limitedMs == 0 and math.min(wanted, free) or 0
   while wanted > 0 do
     local now = wanted
     if most then
