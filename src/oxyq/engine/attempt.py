@@ -134,8 +134,8 @@ def _completed(job: Job, value: JsonValue, rules: Rules) -> tuple[Settlement, st
         value_json = encode_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         value_json, warning = "null", f"the handler's result is not JSON and was dropped: {error}"
-    stored = job.stored
-    return Completed(job.id, job.token, value_json, stored.keep_completed or rules.keep_completed, stored.attempts), warning
+    keep = job.stored.keep_completed or rules.keep_completed
+    return Completed(job.id, job.token, value_json, keep, job.stored.attempts), warning
 
 
 def _failed(job: Job, error: BaseException, rules: Rules) -> Settlement:

@@ -44,6 +44,16 @@ class RedisReplyError(QueueUnavailable):
         self.text = text
 
 
+class Prepared:
+    """The beginning of a command that is sent again and again, packed once."""
+
+    __slots__ = ("count", "packed")
+
+    def __init__(self, *beginning: Argument) -> None:
+        self.count = len(beginning)
+        self.packed = _without_count(_packed(beginning))
+
+
 class Connection:
     """Keeps one connection to `address` open until `close()`, sharing it between all callers.
 
@@ -95,13 +105,23 @@ class Connection:
 
     def call(self, *command: Argument) -> "asyncio.Future[Reply]":
         """Send one command; the future holds its reply, RedisReplyError or ConnectionLost."""
+        return self._not_connected() if self._wire is None else self._wire.send(_packed(command))
+
+    def call_now(self, beginning: Prepared, arguments: list[Argument]) -> "asyncio.Future[Reply]":
+        """As `call`, written at once and not with all others of this turn: for a command that is a batch by itself."""
         if self._wire is None:
-            reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-            reply.set_exception(
-                ConnectionLost(f"Redis at {self.address} is not connected: {self.last_error or 'not yet'}", sent=False)
-            )
-            return reply
-        return self._wire.send(command)
+            return self._not_connected()
+        rest = _without_count(_packed(tuple(arguments)))
+        reply = self._wire.send(b"*%d\r\n%b%b" % (beginning.count + len(arguments), beginning.packed, rest))
+        self._wire.flush()
+        return reply
+
+    def _not_connected(self) -> "asyncio.Future[Reply]":
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        reply.set_exception(
+            ConnectionLost(f"Redis at {self.address} is not connected: {self.last_error or 'not yet'}", sent=False)
+        )
+        return reply
 
     async def close(self) -> None:
         """Close the socket; commands still unanswered end with ConnectionLost."""
@@ -137,10 +157,10 @@ class Connection:
     async def _connect(self) -> "_Wire":
         wire = await _open_wire(self.address, self._command_timeout)
         try:
-            replies = [wire.send(command) for command in self._greeting()]
+            replies = [wire.send(_packed(command)) for command in self._greeting()]
             if self.name:
                 with contextlib.suppress(RedisReplyError):  # a user without CLIENT loses a name on the board, no more
-                    await wire.send(("CLIENT", "SETNAME", self.name))
+                    await wire.send(_packed(("CLIENT", "SETNAME", self.name)))
             await asyncio.gather(*replies)
         except BaseException:
             wire.abort("the server refused us")
@@ -175,21 +195,20 @@ class _Wire(asyncio.Protocol):
         # A cast, since uvloop's transports are asyncio's only by shape.
         self._transport = cast("asyncio.Transport", transport)
 
-    def send(self, command: tuple[Argument, ...]) -> "asyncio.Future[Reply]":
+    def send(self, packed: bytes) -> "asyncio.Future[Reply]":
         reply: asyncio.Future[Reply] = self._loop.create_future()
         if self._transport is None or self.broken.done():
             reply.set_exception(ConnectionLost("the connection to Redis is closed", sent=False))
             return reply
-        packed = _packed(command)  # first: an argument that cannot be packed must not shift everybody's replies
         self._waiting.append((reply, self._loop.time()))
         if not self._outgoing:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._outgoing.append(packed)
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout, self._look_at_oldest)
         return reply
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
         if self._transport is not None and outgoing:
             self._transport.write(b"".join(outgoing))
@@ -242,6 +261,10 @@ class _Wire(asyncio.Protocol):
             if not future.done():
                 future.set_exception(ConnectionLost(f"the connection to Redis broke: {reason}", sent=True))
                 future.exception()  # a caller that stopped listening must not become a log line
+
+
+def _without_count(packed: bytes) -> bytes:
+    return packed[packed.index(b"\n") + 1 :]
 
 
 def _packed(command: tuple[Argument, ...]) -> bytes:

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from oxyq.engine.connection import Argument, Connection, RedisReplyError, Reply
+from oxyq.engine.connection import Argument, Connection, Prepared, RedisReplyError, Reply
 
 #: First line of a script that may run although memory is used up; Redis before 7 cannot read it.
 ALLOW_OOM = "#!lua flags=allow-oom\n"
@@ -28,6 +28,21 @@ class Script:
         return cls(name, key_count, ALLOW_OOM + text, _sha(ALLOW_OOM + text), plain)
 
 
+class PreparedCall:
+    """A script with its keys, packed once."""
+
+    def __init__(self, script: Script, keys: list[str]) -> None:
+        self.script = script
+        self.keys = keys
+        self._beginnings = dict[str, Prepared]()
+
+    def beginning(self, chosen: Script) -> Prepared:
+        """The call up to its arguments; `chosen` is the script, or the same without flags."""
+        if chosen.sha not in self._beginnings:
+            self._beginnings[chosen.sha] = Prepared("EVALSHA", chosen.sha, chosen.key_count, *self.keys)
+        return self._beginnings[chosen.sha]
+
+
 def _sha(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
@@ -38,6 +53,15 @@ class ScriptRunner:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._flags_understood = True
+
+    async def run_prepared(self, call: "PreparedCall", arguments: list[Argument]) -> Reply:
+        """As `run`, for the call that is made all the time."""
+        try:
+            return await self.connection.call_now(call.beginning(self._chosen(call.script)), arguments)
+        except RedisReplyError as error:
+            if error.code != "NOSCRIPT":
+                raise
+        return await self.run(call.script, call.keys, arguments)
 
     async def run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
         """Call `script`; raises RedisReplyError, ConnectionLost.

@@ -80,7 +80,7 @@ class Processor:
         self._handler = awaitable(handler)
         self._concurrency = concurrency
         # Half at most, so that Redis settles one half while the handlers of the other run here.
-        self._most_per_call = int(__import__("os").environ.get("MOST","0")) or min(math.ceil(concurrency / 2), MOST_PER_CALL)
+        self._most_per_call = min(math.ceil(concurrency / 2), MOST_PER_CALL)
         self._deadlines = Deadlines(timeout_seconds)
         self._exchange = Exchange(scripts, fetch_rules)
         self._schedulers = Schedulers(scripts)

@@ -20,7 +20,7 @@ import msgpack
 
 from oxyq.engine.connection import Argument, Connection, Reply
 from oxyq.engine.keys import QueueKeys
-from oxyq.engine.lua_runner import Script, ScriptRunner
+from oxyq.engine.lua_runner import PreparedCall, Script, ScriptRunner
 from oxyq.engine.settlement import (
     Burial,
     Completed,
@@ -217,8 +217,9 @@ class QueueScripts:
         self._finish_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.paused,
                              k.meta, k.pc]  # fmt: skip
         self._fetch_keys = [*self._finish_keys, k.marker]
-        self._batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
+        batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
                             k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed]  # fmt: skip
+        self._settle_and_fetch = PreparedCall(our_script("settle_and_fetch", len(batch_keys)), batch_keys)
         self._add_batch_keys = [k.wait, k.meta, k.id, k.prioritized, k.delayed, k.active, k.events, k.pc, k.marker]
         self._add_keys = {
             "addStandardJob": _standard_add_keys(k),
@@ -314,7 +315,7 @@ class QueueScripts:
         ]  # fmt: skip
         for ending in endings:
             arguments += _ending_arguments(ending)
-        reply = _list(await self._runner.run(our_script("settle_and_fetch", 14), self._batch_keys, arguments))
+        reply = _list(await self._runner.run_prepared(self._settle_and_fetch, arguments))
         jobs = _list(reply[1])
         return Batch(
             codes=cast("list[int]", reply[0]),

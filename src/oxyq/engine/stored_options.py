@@ -1,4 +1,4 @@
-"""A job's options as BullMQ stores them with the job, read once per distinct text: most jobs of a queue share theirs."""
+"""A job's options as BullMQ stores them, read once per distinct text: most jobs of a queue share theirs."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -160,7 +160,7 @@ local function finish(kind, key, id, value, rule, made)
   end
   rcall("XADD", eventsKey, "*", "event", kind == "c" and "completed" or "failed", "jobId", id, name, value, "prev",
     "active")
-  if kind == "f" and made >= (tonumber(string.match(rule, ":(%d*)$")) or 1) then
+  if kind == "f" and tonumber(made) >= (tonumber(string.match(rule, ":(%d*)$")) or 1) then
     rcall("XADD", eventsKey, "*", "event", "retries-exhausted", "jobId", id, "attemptsMade", made)
   end
 end
@@ -193,19 +193,21 @@ if endings > 0 then
   if not meta[5] then rcall("HSET", metaKey, "opts.maxLenEvents", maxEvents) end
   rcall("XTRIM", eventsKey, "MAXLEN", "~", maxEvents)
   -- Everything about the batch that can be asked at once.
-  local locks, children = {}, {}
+  local keys, locks, children = {}, {}, {stalledKey}
   for i = 1, endings do
     local key = prefix .. ARGV[6 + i * 6]
-    locks[i] = key .. ":lock"
-    children[i * 2 - 1], children[i * 2] = key .. ":dependencies", key .. ":unsuccessful"
+    keys[i], locks[i] = key, key .. ":lock"
+    children[i * 2], children[i * 2 + 1] = key .. ":dependencies", key .. ":unsuccessful"
   end
   local tokens = rcall("MGET", unpack(locks))
-  local someHaveChildren = rcall("EXISTS", unpack(children)) > 0
+  -- Nearly always nobody is suspected of having stalled and nobody has children: one question for both.
+  local someExist = rcall("EXISTS", unpack(children)) > 0
+  local someHaveChildren = someExist and rcall("EXISTS", unpack(children, 2)) > 0
   local promoted = false
   for i = 1, endings do
     local at = 5 + i * 6
     local kind, id, value = ARGV[at], ARGV[at + 1], ARGV[at + 3]
-    local key = prefix .. id
+    local key = keys[i]
     local retrying = kind == "r" or kind == "R"
     if retrying and not promoted then
       promoted = true
@@ -220,7 +222,7 @@ if endings > 0 then
     elseif not known[4] and rcall("EXISTS", key) == 0 then
       code = -1
     elseif known[2] or known[3] or
-      (someHaveChildren and rcall("EXISTS", children[i * 2 - 1], children[i * 2]) > 0) then
+      (someHaveChildren and rcall("EXISTS", children[i * 2], children[i * 2 + 1]) > 0) then
       code = -100
     elseif not tokens[i] then
       code = -2
@@ -232,7 +234,8 @@ if endings > 0 then
       if rcall("LREM", activeKey, -1, id) < 1 then
         code = -3
       elseif kind == "c" or kind == "f" then
-        finish(kind, key, id, value, ARGV[at + 4], (tonumber(known[1]) or 0) + 1)
+        -- "1" and not 1: a number of Lua's is printed as a fraction for Redis, which takes as long as storing it.
+        finish(kind, key, id, value, ARGV[at + 4], known[1] and (tonumber(known[1]) or 0) + 1 or "1")
         lastFinished = true
       elseif retrying then
         retry(key, id, kind == "R" and "RPUSH" or "LPUSH")
@@ -246,7 +249,7 @@ if endings > 0 then
   end
   if #unlocked > 0 then
     rcall("DEL", unpack(unlocked))
-    rcall("SREM", stalledKey, unpack(unstalled))
+    if someExist then rcall("SREM", stalledKey, unpack(unstalled)) end
   end
   for kind, of in pairs(finished) do
     store(kind)
@@ -277,13 +280,14 @@ local function start(id)
     expel(id)
     return false
   end
-  local started, deferred = 0, false
+  local started, deferred = "1", false
   for i = 1, #fields, 2 do
-    if fields[i] == "ats" then started = tonumber(fields[i + 1]) or 0 elseif fields[i] == "defa" then deferred = true end
+    local field = fields[i]
+    if field == "ats" then started = (tonumber(fields[i + 1]) or 0) + 1 elseif field == "defa" then deferred = true end
   end
   rcall("SET", key .. ":lock", token, "PX", lockMs)
   rcall("XADD", eventsKey, "*", "event", "active", "jobId", id, "prev", "waiting")
-  rcall("HSET", key, "processedOn", timestamp, "pb", ARGV[6], "ats", started + 1)
+  rcall("HSET", key, "processedOn", timestamp, "pb", ARGV[6], "ats", started)
   jobs[#jobs + 1] = id
   jobs[#jobs + 1] = fields
   return not deferred
