@@ -124,6 +124,13 @@ class Settings(BaseSettings):
         alias="OXYQ_REDIS_CA_FILE",
         description="certificates to trust instead of the system's (PEM)",
     )
+    redis_budget: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        alias="OXYQ_REDIS_BUDGET",
+        description="commands an hour that Redis may get; `/health/redis` warns when it gets more",
+    )
     data_dir: Path = Field(
         default=Path(".oxyq"), alias="OXYQ_DATA_DIR", description="where the embedded server keeps its data"
     )
@@ -309,7 +316,7 @@ def _choices(name: str) -> tuple[str, ...]:
 
 def _numbers(name: str) -> str:
     bounds = {type(bound).__name__: bound for bound in _FIELDS[name].metadata}
-    kind = "a whole number" if _FIELDS[name].annotation is int else "a number"
+    kind = "a whole number" if _FIELDS[name].annotation in (int, int | None) else "a number"
     return f"{kind} from {bounds['Ge'].ge} to {bounds['Le'].le}"
 
 

@@ -138,6 +138,8 @@ def test_foreign_variables_are_none_of_our_business() -> None:
         ("OXYQ_GATEWAY", "simulater", "did you mean simulator?"),
         ("OXYQ_REDIS_TLS_VERIFY", "maybe", "must be true or false, not 'maybe'"),
         ("OXYQ_REDIS_CA_FILE", "/nowhere/ca.pem", "is no file"),
+        ("OXYQ_REDIS_BUDGET", "0", "must be a whole number from 1 to 1000000000"),
+        ("OXYQ_REDIS_BUDGET", "plenty", "must be a whole number from 1 to 1000000000"),
         ("OXYQ_REDIS_PREFIX", "a b", "must be 1 to 64 letters, digits"),
         ("OXYQ_JWT_SECRET", "x" * 31, "must have at least 32 bytes; make one with: openssl rand -hex 32"),
         ("OXYQ_CAMPAIGN_RATE", "100", "such as 100/60"),

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from oxyq.api.command_rate import CommandCounter, CommandRate
 from oxyq.api.deadline import redis_deadline
 from oxyq.api.errors import unavailable
 from oxyq.api.openapi import error_answers
@@ -45,6 +46,14 @@ class Memory(_Wire):
     max_bytes: int | None
 
 
+class Commands(_Wire):
+    """How busy Redis is: commands of everybody, those inside scripts included."""
+
+    per_hour: int | None = Field(description="in the last hour, or since Redis started")
+    over_seconds: int | None = Field(description="the time this was measured over")
+    budget_per_hour: int | None = Field(description="`OXYQ_REDIS_BUDGET`; None: no limit set")
+
+
 class RedisHealth(_Wire):
     """What Redis says about itself; None where it does not say."""
 
@@ -53,9 +62,10 @@ class RedisHealth(_Wire):
     server: Literal["redis", "valkey"]
     version: str | None
     memory: Memory
+    commands: Commands
     maxmemory_policy: str | None
     aof: bool | None = Field(description="whether jobs are written to disk at once (append-only file)")
-    warnings: list[str] = Field(description="settings of Redis that put jobs at risk")
+    warnings: list[str] = Field(description="settings that put jobs at risk, or a budget that is overdrawn")
 
 
 class QueueHealth(_Wire):
@@ -84,6 +94,7 @@ class HealthChecks:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._commands = CommandCounter()
 
     def routes(self) -> APIRouter:
         """GET and HEAD of HEALTH_PATHS."""
@@ -123,7 +134,12 @@ class HealthChecks:
         await commands.call("PING")
         latency_seconds = time.perf_counter() - start
         reply = await commands.call("INFO")
-        return _redis_health(_parse_info(reply if isinstance(reply, bytes) else b""), latency_seconds)
+        info = _parse_info(reply if isinstance(reply, bytes) else b"")
+        total, up_seconds = _number(info, "total_commands_processed"), _number(info, "uptime_in_seconds")
+        rate = None
+        if total is not None and up_seconds is not None:
+            rate = self._commands.look(time.monotonic(), total, up_seconds)
+        return _redis_health(info, latency_seconds, rate, self._app.settings.redis_budget)
 
     async def _queues(self) -> QueuesHealth:
         counts, dead_letters = await asyncio.gather(self._app.queue_counts(), self._app.dead_letters.count())
@@ -157,7 +173,9 @@ def _parse_info(info: bytes) -> dict[str, str]:
     return dict(re.findall(r"^(\w+):([^\r\n]*)", info.decode("utf-8", "replace"), re.MULTILINE))
 
 
-def _redis_health(info: Mapping[str, str], latency_seconds: float) -> RedisHealth:
+def _redis_health(
+    info: Mapping[str, str], latency_seconds: float, rate: CommandRate | None, budget: int | None
+) -> RedisHealth:
     policy = info.get("maxmemory_policy")
     aof = {"0": False, "1": True}.get(info.get("aof_enabled", ""))
     warnings = []
@@ -165,11 +183,21 @@ def _redis_health(info: Mapping[str, str], latency_seconds: float) -> RedisHealt
         warnings.append(f"maxmemory-policy is {policy}: jobs may be thrown away; set it to noeviction")
     if aof is False:
         warnings.append("the append-only file is off: jobs are lost when Redis stops; set appendonly to yes")
+    if rate is not None and budget is not None and rate.per_hour > budget:
+        warnings.append(
+            f"Redis gets {rate.per_hour} commands an hour, more than OXYQ_REDIS_BUDGET={budget}; "
+            "look for idle workers that could share a process, and for clients that poll"
+        )
     return RedisHealth(
         latency_ms=round(latency_seconds * 1000, 2),
         server="valkey" if "valkey_version" in info else "redis",
         version=info.get("valkey_version") or info.get("redis_version"),
         memory=Memory(used_bytes=_number(info, "used_memory"), max_bytes=_number(info, "maxmemory") or None),
+        commands=Commands(
+            per_hour=None if rate is None else rate.per_hour,
+            over_seconds=None if rate is None else rate.over_seconds,
+            budget_per_hour=budget,
+        ),
         maxmemory_policy=policy,
         aof=aof,
         warnings=warnings,

@@ -73,6 +73,40 @@ async def test_redis_is_described(client: httpx.AsyncClient) -> None:
     assert ["append-only file is off" in warning for warning in health["warnings"]] == [True]
 
 
+async def test_commands_are_counted_and_a_budget_that_is_overdrawn_is_told(
+    start_redis: StartRedis, tmp_path: Path
+) -> None:
+    # Given a Redis that got 3,000 commands in the seconds since it started
+    server = start_redis()
+    with server.client() as client:
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(3_000):
+            pipeline.ping()
+        pipeline.execute()
+        while client.info("server")["uptime_in_seconds"] < 1:  # noqa: ASYNC110 - Redis tells nobody how old it is
+            await asyncio.sleep(0.05)
+
+    # When somebody asks who allows it few, many, or does not say
+    async def commands(**more: str) -> tuple[dict[str, int | None], bool]:
+        settings = load_settings({"REDIS_URL": server.url, "OXYQ_DATA_DIR": str(tmp_path), **more})
+        async with open_app(settings) as app:
+            transport = httpx.ASGITransport(create_api(app))
+            async with httpx.AsyncClient(transport=transport, base_url="http://oxyq.test") as caller:
+                health = (await caller.get("/health/redis")).json()
+        return health["commands"], any("OXYQ_REDIS_BUDGET" in warning for warning in health["warnings"])
+
+    few, is_warned = await commands(OXYQ_REDIS_BUDGET="20000")
+    many, is_warned_too = await commands(OXYQ_REDIS_BUDGET="1000000000")
+    unlimited, is_warned_at_all = await commands()
+
+    # Then all see the rate, and the first is warned
+    assert few["perHour"] > 20_000
+    assert few["overSeconds"] >= 1
+    assert (few["budgetPerHour"], is_warned) == (20_000, True)
+    assert (many["budgetPerHour"], is_warned_too) == (1_000_000_000, False)
+    assert (unlimited["budgetPerHour"], is_warned_at_all) == (None, False)
+
+
 async def test_settings_that_lose_jobs_are_warned_of(start_redis: StartRedis, tmp_path: Path) -> None:
     risky = start_redis("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--appendonly", "yes")
 
