@@ -83,11 +83,23 @@ class Alarm:
         self._due_ms = due_ms
         # One ms late rather than early: asked too early, BullMQ answers "not yet".
         pause = max(due_ms - now_ms(), 0) / 1000 + 0.001
-        self._due = asyncio.get_running_loop().call_later(pause, self.ring)
+        self._due = asyncio.get_running_loop().call_later(pause, self._is_due)
 
     def _sleep_until_limit_opens(self, limited_ms: int) -> None:
         pause = min(limited_ms, LONGEST_LIMIT_SLEEP_MS) / 1000 + 0.001
         self._limit_opens = time.monotonic() + pause - 0.0005
         if self._limit_timer is not None:
             self._limit_timer.cancel()
-        self._limit_timer = asyncio.get_running_loop().call_later(pause, self.ring)
+        self._limit_timer = asyncio.get_running_loop().call_later(pause, self._limit_opened)
+
+    # A timer may go off a little early (uvloop counts whole ms). Asking then must bring a new answer and a new timer,
+    # so nothing of the old one is kept.
+
+    def _is_due(self) -> None:
+        self._due = None
+        self.ring()
+
+    def _limit_opened(self) -> None:
+        self._limit_timer = None
+        self._limit_opens = 0.0
+        self.ring()
