@@ -1,5 +1,6 @@
 """Lua scripts as values, and running them by hash."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 
@@ -54,10 +55,14 @@ class ScriptRunner:
         self.connection = connection
         self._flags_understood = True
 
+    def begin(self, call: "PreparedCall", arguments: list[Argument]) -> "asyncio.Future[Reply]":
+        """Send a call now; the reply may be NOSCRIPT, which means that nothing ran."""
+        return self.connection.call_now(call.beginning(self._chosen(call.script)), arguments)
+
     async def run_prepared(self, call: "PreparedCall", arguments: list[Argument]) -> Reply:
         """As `run`, for the call that is made all the time."""
         try:
-            return await self.connection.call_now(call.beginning(self._chosen(call.script)), arguments)
+            return await self.begin(call, arguments)
         except RedisReplyError as error:
             if error.code != "NOSCRIPT":
                 raise

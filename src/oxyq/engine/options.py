@@ -1,6 +1,8 @@
 """How a job is to be run, as its producer says it."""
 
+import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.settlement import Keep
@@ -53,6 +55,13 @@ class JobOptions:
             if keep is not None:
                 options[name] = _stored_keep(keep)
         return options
+
+
+@lru_cache(1024)
+def stored_options(options: JobOptions) -> tuple[dict[str, object], str]:
+    """`options.stored()` and its JSON, made once for all jobs that share them; never change what it returns."""
+    stored = options.stored()
+    return stored, json.dumps(stored, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from oxyq.engine.adding import Adder, Adding
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.connection import Reply
 from oxyq.engine.hub import DEFAULT_URL, Hub
+from oxyq.engine.job_ids import new_job_id
 from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.keys import QueueKeys, check_job_id
-from oxyq.engine.options import Entry, JobOptions
+from oxyq.engine.options import Entry, JobOptions, stored_options
 from oxyq.engine.record import JobRecord, read_record
 from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
 from oxyq.engine.scripts import NewJob, QueueScripts, as_text, now_ms
@@ -22,8 +23,6 @@ from oxyq.outcomes import JsonValue
 #: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
 STATES = ("wait", "prioritized", "active", "delayed", "waiting-children", "completed", "failed")
 LISTS = frozenset(("wait", "active", "paused"))
-#: Jobs per pipelined write of `add_many`: bounds memory on both sides and how long others wait.
-CHUNK = 500
 #: Jobs removed or moved per call, so that no call keeps Redis busy for long.
 BATCH = 200
 
@@ -80,25 +79,31 @@ class Queue:
         Every job gets an id before it is sent, so a reply that is lost can be asked for again without adding twice.
         Raises InvalidPayload, QueueUnavailable.
         """
-        options = JobOptions(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
-        job = _new_job(Entry(name, data, job_id, options))
+        options = _job_options(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
+        job = _new_job(name, data, job_id, options)
         await self._adder.add(Adding(job))
         return job.id
 
     async def add_many(self, entries: Iterable[Entry]) -> list[str]:
-        """Add jobs in order, many per round trip, and return their ids; nothing is added if one entry is wrong.
+        """Add jobs in order, many per round trip, and return their ids.
 
+        A sequence is checked as a whole first, and nothing is added if one entry is wrong. Anything else, such as a
+        generator, is read as fast as Redis takes it, in bounded memory, and adding ends at an entry that is wrong.
         Raises InvalidPayload naming the entry, QueueUnavailable (adding again with the same ids is harmless).
         """
-        jobs = list[NewJob]()
-        for number, entry in enumerate(entries):
-            try:
-                jobs.append(_new_job(entry))
-            except InvalidPayload as error:
-                raise InvalidPayload(f"entries[{number}].{error.field}", error.problem) from None
-        for start in range(0, len(jobs), CHUNK):
-            await self._adder.add_all([Adding(job) for job in jobs[start : start + CHUNK]])
-        return [job.id for job in jobs]
+        jobs: Iterable[NewJob] = _new_jobs(entries)
+        if isinstance(entries, Sequence):
+            jobs = list(jobs)
+        ids = list[str]()
+
+        def addings() -> Iterator[Adding]:
+            for job in jobs:
+                ids.append(job.id)
+                yield Adding(job)
+
+        async for _ in self._adder.add_all(addings()):
+            pass
+        return ids
 
     async def add_once(
         self, name: str, data: JsonValue, *, job_id: str, options: JobOptions, fingerprint: str, remember_seconds: int
@@ -108,7 +113,7 @@ class Queue:
         Returns False when the same body (by `fingerprint`) was added before.
         Raises IdConflict when another body was, InvalidPayload, QueueUnavailable.
         """
-        job = _new_job(Entry(name, data, job_id, options))
+        job = _new_job(name, data, job_id, options)
         return _was_added(await self._adder.add(Adding(job, fingerprint, remember_seconds * 1000)), job_id, data)
 
     async def add_many_once(
@@ -120,12 +125,15 @@ class Queue:
         """
 
         added, conflicts = 0, list[str]()
-        for start in range(0, len(entries), CHUNK):
-            chunk = [(_new_job(entry), entry, mark) for entry, mark in entries[start : start + CHUNK]]
-            answers = await self._adder.add_all([Adding(job, mark, remember_seconds * 1000) for job, _, mark in chunk])
-            for answer, (job, entry, _) in zip(answers, chunk, strict=True):
+        addings = (
+            Adding(_new_job(entry.name, entry.data, entry.job_id, entry.options), mark, remember_seconds * 1000)
+            for entry, mark in entries
+        )
+        asked = iter(entries)
+        async for answers in self._adder.add_all(addings):
+            for answer, (entry, _) in zip(answers, asked, strict=False):
                 try:
-                    added += _was_added(answer, job.id, entry.data)
+                    added += _was_added(answer, entry.job_id or "", entry.data)
                 except IdConflict as error:
                     conflicts.append(error.job_id)
         return added, conflicts
@@ -304,16 +312,44 @@ class Queue:
         return list(await asyncio.gather(*(self._hub.commands.call(*command) for command in commands)))
 
 
-def _new_job(entry: Entry) -> NewJob:
-    if not entry.name:
-        raise InvalidPayload("name", "must be a non-empty string")
-    job_id = f"job-{secrets.token_hex(12)}" if entry.job_id is None else check_job_id(entry.job_id)
+#: Typed, since 1, 1.0 and True are one and the same key otherwise, and only one of them is a number of attempts.
+_remembered_options = lru_cache(1024, typed=True)(JobOptions)
+
+
+def _job_options(
+    delay_ms: int,
+    priority: int,
+    attempts: int,
+    backoff: Backoff | None,
+    lifo: bool,
+    keep_completed: Keep | None,
+    keep_failed: Keep | None,
+) -> JobOptions:
+    """The options, checked once for all jobs that share them."""
     try:
-        data_json = encode_json(entry.data)
+        return _remembered_options(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
+    except TypeError:  # a wrong type that cannot be remembered either
+        return JobOptions(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
+
+
+def _new_jobs(entries: Iterable[Entry]) -> Iterator[NewJob]:
+    for number, entry in enumerate(entries):
+        try:
+            yield _new_job(entry.name, entry.data, entry.job_id, entry.options)
+        except InvalidPayload as error:
+            raise InvalidPayload(f"entries[{number}].{error.field}", error.problem) from None
+
+
+def _new_job(name: str, data: JsonValue, job_id: str | None, options: JobOptions) -> NewJob:
+    if not name:
+        raise InvalidPayload("name", "must be a non-empty string")
+    job_id = new_job_id() if job_id is None else check_job_id(job_id)
+    try:
+        data_json = encode_json(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload("data", f"is not JSON: {error}") from None
-    options, now = entry.options, now_ms()
-    return NewJob(job_id, entry.name, data_json, options.stored(), now, options.delay_ms, options.priority)
+    stored, stored_json = stored_options(options)
+    return NewJob(job_id, name, data_json, stored, now_ms(), options.delay_ms, options.priority, stored_json)
 
 
 def _was_added(answer: int | bytes, job_id: str, data: JsonValue) -> bool:

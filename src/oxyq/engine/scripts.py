@@ -5,6 +5,7 @@ The scripts are loaded from the installed package, at the version this file was 
 the package's at a line `--@bullmq NAME`.
 """
 
+import asyncio
 import importlib.metadata
 import importlib.util
 import json
@@ -139,9 +140,12 @@ def our_script(name: str, key_count: int) -> Script:
     return Script.build(name, key_count, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewJob:
-    """A job about to be added; `options` in BullMQ's own words (attempts, backoff, removeOnComplete, ...)."""
+    """A job about to be added; `options` in BullMQ's own words (attempts, backoff, removeOnComplete, ...).
+
+    `options_json` is what of them is stored, if somebody has made that already.
+    """
 
     id: str
     name: str
@@ -150,6 +154,7 @@ class NewJob:
     timestamp_ms: int
     delay_ms: int = 0
     priority: int = 0
+    options_json: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +225,8 @@ class QueueScripts:
         batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
                             k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed]  # fmt: skip
         self._settle_and_fetch = PreparedCall(our_script("settle_and_fetch", len(batch_keys)), batch_keys)
-        self._add_batch_keys = [k.wait, k.meta, k.id, k.prioritized, k.delayed, k.active, k.events, k.pc, k.marker]
+        add_batch_keys = [k.wait, k.meta, k.id, k.prioritized, k.delayed, k.active, k.events, k.pc, k.marker]
+        self._add_batch = PreparedCall(our_script("add_batch", len(add_batch_keys)), add_batch_keys)
         self._add_keys = {
             "addStandardJob": _standard_add_keys(k),
             "addDelayedJob": [k.marker, k.meta, k.id, k.delayed, k.completed, k.events],
@@ -359,16 +365,22 @@ class QueueScripts:
         reply = await self._package(script, self._add_keys[script], _add_arguments(self.keys, job))
         return as_text(reply)
 
+    def begin_add_batch(self, jobs: Sequence[tuple[NewJob, str, int]]) -> "asyncio.Future[Reply]":
+        """Send `add_batch` now; the reply is for `added`, or an error after which nothing was added (NOSCRIPT)."""
+        return self._runner.begin(self._add_batch, self._add_batch_arguments(jobs))
+
     async def add_batch(self, jobs: Sequence[tuple[NewJob, str, int]]) -> list[int | bytes]:
         """Add (job, fingerprint, ms to remember its id) in one call; the answers are those of `lua/add_batch.lua`."""
+        return added(await self._runner.run_prepared(self._add_batch, self._add_batch_arguments(jobs)))
+
+    def _add_batch_arguments(self, jobs: Sequence[tuple[NewJob, str, int]]) -> list[Argument]:
         arguments: list[Argument] = [self.keys.base, self.keys.accepted, len(jobs)]
         for job, fingerprint, remember_ms in jobs:
             arguments += (
-                job.id, job.name, job.data_json, _options_json(job.options), job.timestamp_ms, job.delay_ms,
-                job.priority, "RPUSH" if job.options.get("lifo") else "LPUSH", fingerprint, remember_ms,
+                job.id, job.name, job.data_json, job.options_json or _options_json(job.options), job.timestamp_ms,
+                job.delay_ms, job.priority, "RPUSH" if job.options.get("lifo") else "LPUSH", fingerprint, remember_ms,
             )  # fmt: skip
-        reply = await self._runner.run(our_script("add_batch", 9), self._add_batch_keys, arguments)
-        return [answer if isinstance(answer, bytes) else _int(answer) for answer in _list(reply)]
+        return arguments
 
     # --- what operators and handlers do to one job or the whole queue ------------------------------------------
 
@@ -526,6 +538,11 @@ class QueueScripts:
 
     async def _package(self, name: str, keys: list[str], arguments: list[Argument]) -> Reply:
         return await self._runner.run(package_script(name), keys, arguments)
+
+
+def added(reply: Reply) -> list[int | bytes]:
+    """Read what `add_batch` answers."""
+    return [answer if isinstance(answer, bytes) else _int(answer) for answer in _list(reply)]
 
 
 def is_plain(ending: Settlement) -> bool:
