@@ -19,7 +19,8 @@ from oxyq.app import App, open_app
 from oxyq.errors import OxyqError
 from oxyq.gateways.simulator import Received, customer_message, read_log
 from oxyq.organizations import Organization, demo_organization
-from oxyq.server import http_server, running_workers, stop_on_signal
+from oxyq.process import running_workers, stop_on_signal
+from oxyq.server import http_server
 from oxyq.settings import Settings
 from oxyq.story import Step, Story
 from oxyq.telemetry.events import Telemetry

@@ -65,7 +65,7 @@ def _only(queue: str) -> Callable[[], None]:
 
 def _work_on(*queues: str) -> None:
     async def serve(settings: Settings, telemetry: Telemetry) -> int:
-        from oxyq.server import serve_workers
+        from oxyq.process import serve_workers
 
         return await serve_workers(settings, telemetry, queues)
 

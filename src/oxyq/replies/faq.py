@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Protocol
 
-from rapidfuzz import fuzz
-
 SURE_SCORE: Final = 80.0
 """Chosen before it was tried on real sentences; of those in the tests, no wrong answer reaches it."""
 
@@ -89,4 +87,7 @@ def _score(question: tuple[str, ...], asked: tuple[str, ...]) -> float:
     if not question or not asked or ("nao" in asked) != ("nao" in question):
         return 0.0
     one, other = " ".join(question), " ".join(asked)
+    # Here and not above: 4 MB that only a process carries which is asked something.
+    from rapidfuzz import fuzz
+
     return 0.55 * fuzz.token_set_ratio(one, other) + 0.45 * fuzz.WRatio(one, other)

@@ -11,7 +11,7 @@ def test_ids_are_valid_and_never_repeat():
     ids = [new_job_id() for _ in range(3 * IDS_PER_QUESTION)]
 
     assert len(set(ids)) == len(ids)
-    assert all(re.fullmatch("job-[0-9a-f]{24}", job_id) and check_job_id(job_id) for job_id in ids)
+    assert all(re.fullmatch("j[A-Za-z0-9_-]{13}", job_id) and check_job_id(job_id) for job_id in ids)
 
 
 def test_forked_process_makes_ids_of_its_own():
