@@ -26,6 +26,8 @@ from oxyq.producer import Producer
 from oxyq.queues import DEAD_LETTER
 from oxyq.redis_connection import configured_address, redis_client
 from oxyq.replies.owner import status_text
+from oxyq.sending.ledger import Ledger
+from oxyq.sending.sender import Sender
 from oxyq.settings import Settings
 from oxyq.telemetry.events import Telemetry
 from oxyq.workers.automation import AutomationHandler
@@ -100,16 +102,17 @@ class Workers:
         await self._gateway.close()
 
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
-        app, gateway = self._app, self._gateway
+        app = self._app
+        sender = Sender(self._gateway, Ledger(app.hub))
 
         async def status() -> str:
             return status_text(await app.queue_counts())
 
         return {
-            InboundMessage: MessageHandler(gateway, status),
-            Automation: AutomationHandler(gateway, now_ms),
+            InboundMessage: MessageHandler(sender, status),
+            Automation: AutomationHandler(sender, now_ms),
             CampaignRequest: CampaignPlanner(app.producer, self._report, app.telemetry),
-            CampaignSend: CampaignSender(gateway),
+            CampaignSend: CampaignSender(sender),
         }
 
     def _heard(self, event: EngineEvent) -> None:

@@ -5,7 +5,11 @@ All begin with `oxyq:` and the BullMQ prefix in use, so that two installations m
 
 from urllib.parse import quote
 
+from oxyq.queues import REMEMBER_SECONDS
+
 CAMPAIGN_SECONDS = 30 * 24 * 3600
+#: As long as a job's id is remembered: for that long the same message may be asked for again.
+MESSAGE_SECONDS = REMEMBER_SECONDS
 
 
 def organization(organization_id: str, *, prefix: str = "bull") -> str:
@@ -26,6 +30,11 @@ def campaign(organization_id: str, campaign_id: str, *, prefix: str = "bull") ->
 def campaign_recipients(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
     """Hash: how it ended for each recipient of one campaign. TTL 30 days."""
     return _tenant_key(prefix, organization_id, "campaign-recipients", campaign_id)
+
+
+def message(organization_id: str, message_key: str, *, prefix: str = "bull") -> str:
+    """Hash: the ledger's entry of one outgoing message. TTL 8 days."""
+    return _tenant_key(prefix, organization_id, "message", message_key)
 
 
 def _tenant_key(prefix: str, organization_id: str, *parts: str) -> str:

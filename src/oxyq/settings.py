@@ -190,7 +190,7 @@ class Settings(BaseSettings):
         description="how often a job may lose its worker before it goes to the dead letters",
     )
     sweep_seconds: float = Field(
-        default=30,
+        default=120,
         ge=0.1,
         le=86400,
         alias="OXYQ_SWEEP_SECONDS",

@@ -151,6 +151,7 @@ class Processor:
                 self._pause = 0.0
 
     async def _rest(self) -> None:
+        """Return when `_call_one` calls."""
         called = asyncio.get_running_loop().create_future()
         self._resting.append(called)
         try:
@@ -165,9 +166,11 @@ class Processor:
 
         One is enough: if it leaves something over, it calls the next.
         """
-        if self._resting and not self._called:
-            self._called = True
-            self._resting.pop().set_result(None)
+        while self._resting and not self._called:
+            resting = self._resting.pop()
+            if not resting.done():  # one that is being stopped is, and hears nothing any more
+                self._called = True
+                resting.set_result(None)
 
     def _take(self) -> tuple[list[Settlement], int]:
         """What to say, and how many jobs to ask for."""

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 
-from oxyq.gateways.base import Gateway, OutboundText
+from oxyq.gateways.base import OutboundText
 from oxyq.jobs import Automation
 from oxyq.outcomes import Done, Later, Outcome
+from oxyq.sending.sender import Sender, sent_value
 from oxyq.workers.runner import Task
 
 
 class AutomationHandler:
-    """Sends automations through `gateway`."""
+    """Sends automations through `sender`."""
 
-    def __init__(self, gateway: Gateway, now_ms: Callable[[], int]) -> None:
-        self._gateway = gateway
+    def __init__(self, sender: Sender, now_ms: Callable[[], int]) -> None:
+        self._sender = sender
         self._now_ms = now_ms
 
     async def __call__(self, task: Task) -> Outcome:
@@ -22,13 +23,11 @@ class AutomationHandler:
         due = automation.scheduled_for
         if due is not None and due > self._now_ms() and not task.job.options.get("delay"):
             return Later(due, "not due yet")
-        receipt = await self._gateway.send(
-            OutboundText(
-                organization_id=task.organization.id,
-                instance_id=automation.instance_id,
-                recipient=automation.recipient_number,
-                text=automation.content,
-                key=f"{automation.job_id()}/0",
-            )
+        message = OutboundText(
+            organization_id=task.organization.id,
+            instance_id=automation.instance_id,
+            recipient=automation.recipient_number,
+            text=automation.content,
+            key=f"{automation.job_id()}/0",
         )
-        return Done({"status": "sent", "providerId": receipt.provider_id})
+        return Done(sent_value(await self._sender.send(task.job, message, if_unknown="once")))

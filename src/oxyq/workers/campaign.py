@@ -4,11 +4,12 @@ from oxyq.campaigns.plan import plan
 from oxyq.campaigns.progress import CampaignProgress, Status
 from oxyq.engine.job import Job
 from oxyq.errors import InvalidPayload
-from oxyq.gateways.base import Gateway, MaybeSent, OutboundText
+from oxyq.gateways.base import OutboundText
 from oxyq.jobs import CampaignRequest, CampaignSend, decode
 from oxyq.organizations import Organization
 from oxyq.outcomes import Discard, Done, Failed, Later, Outcome
 from oxyq.producer import Producer
+from oxyq.sending.sender import Sender, sent_value
 from oxyq.telemetry.events import CampaignEnded, CampaignPlanned, Telemetry
 from oxyq.workers.runner import Organizations, Task
 
@@ -40,8 +41,8 @@ class CampaignPlanner:
 class CampaignSender:
     """Handles one send of a campaign; what may have gone out is never sent again."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     async def __call__(self, task: Task) -> Outcome:
         """Send one message of a campaign."""
@@ -54,11 +55,7 @@ class CampaignSender:
             text=send.text,
             key=f"{send.job_id()}/{send.step}",
         )
-        try:
-            receipt = await self._gateway.send(message)
-        except MaybeSent:
-            return Done({"status": "unconfirmed"})
-        return Done({"status": "sent", "providerId": receipt.provider_id})
+        return Done(sent_value(await self._sender.send(task.job, message, if_unknown="never")))
 
 
 class CampaignReport:

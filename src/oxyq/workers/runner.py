@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias
 
 from oxyq.engine.job import Job
 from oxyq.errors import InvalidPayload, PermanentError
-from oxyq.gateways.base import MaybeSent, SlowDown
+from oxyq.gateways.base import SlowDown
 from oxyq.jobs import AnyPayload, decode
 from oxyq.organizations import Organization
 from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
@@ -57,7 +57,7 @@ class Runner:
             task = await self._admit(job, decode(job.queue, job.data))
             outcome = await self._handlers[type(task.payload)](task)
         except Exception as error:
-            outcome = self._settle(job, error)
+            outcome = self._settle(error)
             if isinstance(outcome, Failed):
                 await self._tell(job, task, outcome)
                 raise
@@ -72,7 +72,7 @@ class Runner:
             )
         return Task(payload, organization, job)
 
-    def _settle(self, job: Job, error: Exception) -> Outcome:
+    def _settle(self, error: Exception) -> Outcome:
         """What an error means for the job; this is the only place that decides it."""
         match error:
             case InvalidPayload():
@@ -80,9 +80,6 @@ class Runner:
             case SlowDown():
                 wait_ms = round((error.retry_after_seconds or 1.0) * 1000)
                 return Later(self._now_ms() + wait_ms, str(error))
-            case MaybeSent() if job.attempt > 1:
-                # Answers and reminders are sent again once when nobody knows whether they went out, never twice.
-                return Done({"status": "unconfirmed"})
             case PermanentError():
                 return Discard(str(error))
             case _:

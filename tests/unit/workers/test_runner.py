@@ -72,7 +72,9 @@ async def test_an_ending_is_returned_and_reported(ending: Outcome | Exception, o
     assert [type(event) for event in case.events] == [JobHandled]
 
 
-@pytest.mark.parametrize("error", [NotSent("refused"), TemporaryError("busy", 3.0), ValueError("a bug"), KeyError()])
+@pytest.mark.parametrize(
+    "error", [NotSent("refused"), MaybeSent("lost"), TemporaryError("busy", 3.0), ValueError("a bug"), KeyError()]
+)
 async def test_a_failed_attempt_is_raised_after_it_was_reported(error: Exception) -> None:
     """The engine needs the exception itself: for its trace, and for how long it asks to wait."""
     case = _Case(error)
@@ -81,16 +83,6 @@ async def test_a_failed_attempt_is_raised_after_it_was_reported(error: Exception
         await case.runner.run_job(_job())
 
     assert case.reported == [Failed(str(error) or "KeyError")]
-
-
-async def test_an_unknown_sending_is_tried_once_more_and_never_again() -> None:
-    """Nobody knows whether it went out: once more may repeat it, twice more would be spam."""
-    first, second = _Case(MaybeSent("the reply was lost")), _Case(MaybeSent("the reply was lost"))
-
-    with pytest.raises(MaybeSent):
-        await first.runner.run_job(_job(attempts_made=0))
-
-    assert await second.runner.run_job(_job(attempts_made=1)) == Done({"status": "unconfirmed"})
 
 
 @pytest.mark.parametrize(

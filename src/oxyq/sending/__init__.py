@@ -1,0 +1,1 @@
+"""Sending a message once: what was claimed, what went out, and what nobody knows."""

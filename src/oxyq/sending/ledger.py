@@ -1,0 +1,119 @@
+"""The ledger: one entry per message, written before it goes out and after, so that a crash cannot send it twice.
+
+No queue can close the gap between "WhatsApp took it" and "we wrote that down". What happens in it is *unknown*, and
+said to be so; what to do then depends on what kind of message it is (`IfUnknown`).
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from oxyq import redis_keys
+from oxyq.engine.connection import Reply
+from oxyq.engine.hub import Hub
+from oxyq.engine.job import Job
+from oxyq.engine.keys import QueueKeys
+from oxyq.engine.lua_runner import Script, ScriptRunner
+
+IfUnknown: TypeAlias = Literal["never", "once", "same"]
+"""An earlier run may have sent it: never send it again, send it once more, or send it under the same id, which the
+other side takes for one message."""
+
+State: TypeAlias = Literal["sending", "sent", "delivered", "read", "refused", "unconfirmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger knows of a message; `provider_id` is WhatsApp's, `is_repeated`: it may have gone out twice."""
+
+    state: State
+    at_ms: int
+    provider_id: str | None
+    is_repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to "may I send this?".
+
+    `verdict`: "send"; "again", though it may have gone out; "sent" before, as `provider_id`; "unconfirmed", and not
+    to be sent again; "fenced", since the job belongs to somebody else by now.
+    """
+
+    verdict: Literal["send", "again", "sent", "unconfirmed", "fenced"]
+    provider_id: str | None = None
+
+
+class Ledger:
+    """The entries of all organizations; each lives 8 days after the last news of it, as ids are remembered."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._runner = ScriptRunner(hub.commands)
+
+    async def claim(self, job: Job, organization_id: str, key: str, if_unknown: IfUnknown) -> Claim:
+        """Claim the message `key` for this run of a job; raises QueueUnavailable, and then nothing may go out."""
+        lock = QueueKeys(job.queue, self._hub.prefix).lock(job.id)
+        reply = await self._run(
+            _CLAIM, [self._entry(organization_id, key), lock], [job.token, _now_ms(), _LIFE_MS, if_unknown]
+        )
+        verdict, *provider_id = _texts(reply)
+        return Claim(verdict, provider_id[0] if provider_id else None)  # type: ignore[arg-type]  # as the script says
+
+    async def sent(self, job: Job, organization_id: str, key: str, provider_id: str) -> None:
+        """It went out; raises QueueUnavailable, and then its next run will not know."""
+        await self._settle(job, organization_id, key, "sent", provider_id)
+
+    async def refused(self, job: Job, organization_id: str, key: str) -> None:
+        """Nothing went out, so that the next run may send it as if there had been none."""
+        await self._settle(job, organization_id, key, "refused")
+
+    async def unconfirmed(self, job: Job, organization_id: str, key: str) -> None:
+        """Nobody knows, and nobody will try again by himself."""
+        await self._settle(job, organization_id, key, "unconfirmed")
+
+    async def entry(self, organization_id: str, key: str) -> Entry | None:
+        """What is known of a message; None when it was never claimed, or is long past."""
+        await self._hub.commands.ready(_READY_SECONDS)
+        reply = await self._hub.commands.call(
+            "HMGET", self._entry(organization_id, key), "state", "at", "provider", "repeated"
+        )
+        state, at, provider_id, repeated = reply if isinstance(reply, list) else [None] * 4
+        if not isinstance(state, bytes) or not isinstance(at, bytes):
+            return None
+        provider = provider_id.decode() if isinstance(provider_id, bytes) else None
+        return Entry(state.decode(), int(at), provider, repeated is not None)  # type: ignore[arg-type]  # written here
+
+    async def _settle(self, job: Job, organization_id: str, key: str, state: State, provider_id: str = "") -> None:
+        await self._run(
+            _SETTLE, [self._entry(organization_id, key)], [state, job.token, _now_ms(), _LIFE_MS, provider_id]
+        )
+
+    async def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> Reply:
+        await self._hub.commands.ready(_READY_SECONDS)
+        return await self._runner.run(script, keys, list(arguments))
+
+    def _entry(self, organization_id: str, key: str) -> str:
+        return redis_keys.message(organization_id, key, prefix=self._hub.prefix)
+
+
+def _script(name: str, key_count: int) -> Script:
+    text = (Path(__file__).parent / f"{name}.lua").read_text(encoding="utf-8")
+    # Also when memory is full: what went out must be written down, or it would go out again.
+    return Script.build(name, key_count, text, allow_oom=True)
+
+
+_CLAIM: Final = _script("claim", 2)
+_SETTLE: Final = _script("settle", 1)
+_LIFE_MS: Final = redis_keys.MESSAGE_SECONDS * 1000
+#: Redis being away for longer fails the attempt, and a later one sends.
+_READY_SECONDS: Final = 5.0
+
+
+def _texts(reply: Reply) -> list[str]:
+    return [part.decode() for part in reply if isinstance(part, bytes)] if isinstance(reply, list) else []
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

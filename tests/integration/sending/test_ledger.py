@@ -1,0 +1,114 @@
+"""What the ledger lets through, in every state a crash can leave it in."""
+
+import asyncio
+
+import pytest
+import redis.asyncio
+
+from oxyq import redis_keys
+from oxyq.sending.ledger import Claim, IfUnknown, Ledger
+from tests.integration.sending.conftest import Run
+
+ORG, KEY = "org_demo", "camp-1/5511999990001/1"
+
+
+async def test_message_that_went_out_is_never_sent_again(ledger: Ledger, run: Run) -> None:
+    first = await run()
+    assert await ledger.claim(first, ORG, KEY, "once") == Claim("send")
+    await ledger.sent(first, ORG, KEY, "wamid-1")
+
+    assert await ledger.claim(await run(), ORG, KEY, "once") == Claim("sent", "wamid-1")
+
+
+@pytest.mark.parametrize(
+    ("if_unknown", "verdicts"),
+    [
+        ("never", ["send", "unconfirmed", "unconfirmed"]),
+        ("once", ["send", "again", "unconfirmed"]),
+        ("same", ["send", "again", "again"]),
+    ],
+)
+async def test_run_that_never_said_how_it_went_leaves_the_unknown(
+    ledger: Ledger, run: Run, if_unknown: IfUnknown, verdicts: list[str]
+) -> None:
+    """Three runs, each of which dies between claiming and writing down."""
+    assert [(await ledger.claim(await run(), ORG, KEY, if_unknown)).verdict for _ in range(3)] == verdicts
+
+
+async def test_message_that_was_refused_may_be_sent_as_if_nothing_had_been(ledger: Ledger, run: Run) -> None:
+    first = await run()
+    await ledger.claim(first, ORG, KEY, "never")
+    await ledger.refused(first, ORG, KEY)
+
+    assert await ledger.claim(await run(), ORG, KEY, "never") == Claim("send")
+
+
+async def test_run_that_lost_its_job_may_not_send(ledger: Ledger, run: Run) -> None:
+    # Given a run that was asleep while another one took over
+    asleep, awake = await run(), await run()
+
+    # When both want to send
+    assert await ledger.claim(asleep, ORG, KEY, "once") == Claim("fenced")
+    assert await ledger.claim(awake, ORG, KEY, "once") == Claim("send")
+
+
+async def test_run_that_lost_its_job_while_sending_is_heard_if_it_sent_and_only_then(ledger: Ledger, run: Run) -> None:
+    # Given a run that is lost between claiming and hearing the answer, and one that took over
+    lost = await run()
+    await ledger.claim(lost, ORG, KEY, "once")
+    second = await run()
+    assert (await ledger.claim(second, ORG, KEY, "once")).verdict == "again"
+
+    # When it says that nothing went out, nobody listens: the second may have sent by now
+    await ledger.refused(lost, ORG, KEY)
+    entry = await ledger.entry(ORG, KEY)
+    assert entry is not None
+    assert (entry.state, entry.is_repeated) == ("sending", True)
+
+    # When it says that it did go out, that is so
+    await ledger.sent(lost, ORG, KEY, "wamid-1")
+    assert await ledger.claim(await run(), ORG, KEY, "once") == Claim("sent", "wamid-1")
+
+
+async def test_what_went_out_is_never_unsaid(ledger: Ledger, run: Run) -> None:
+    first = await run()
+    await ledger.claim(first, ORG, KEY, "never")
+    await ledger.sent(first, ORG, KEY, "wamid-1")
+
+    await ledger.refused(first, ORG, KEY)
+    await ledger.unconfirmed(first, ORG, KEY)
+    await ledger.sent(first, ORG, KEY, "wamid-2")
+
+    entry = await ledger.entry(ORG, KEY)
+    assert entry is not None
+    assert (entry.state, entry.provider_id, entry.is_repeated) == ("sent", "wamid-1", False)
+
+
+async def test_of_many_that_claim_at_once_one_sends(ledger: Ledger, run: Run) -> None:
+    job = await run()
+
+    claims = await asyncio.gather(*(ledger.claim(job, ORG, KEY, "never") for _ in range(20)))
+
+    assert sorted(claim.verdict for claim in claims) == ["send"] + ["unconfirmed"] * 19
+
+
+async def test_organizations_have_entries_of_their_own(ledger: Ledger, run: Run) -> None:
+    job = await run()
+    await ledger.claim(job, ORG, KEY, "never")
+    await ledger.sent(job, ORG, KEY, "wamid-1")
+
+    assert await ledger.entry("org_other", KEY) is None
+    assert (await ledger.claim(job, "org_other", KEY, "never")).verdict == "send"
+
+
+async def test_entries_live_for_eight_days(
+    ledger: Ledger, run: Run, redis_client: "redis.asyncio.Redis", prefix: str
+) -> None:
+    job = await run()
+    for step in ("claimed", "sent"):
+        if step == "claimed":
+            await ledger.claim(job, ORG, KEY, "never")
+        else:
+            await ledger.sent(job, ORG, KEY, "wamid-1")
+        ttl = await redis_client.ttl(redis_keys.message(ORG, KEY, prefix=prefix))
+        assert 8 * 24 * 3600 - 60 < ttl <= 8 * 24 * 3600
