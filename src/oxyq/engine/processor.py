@@ -80,7 +80,7 @@ class Processor:
         self._handler = awaitable(handler)
         self._concurrency = concurrency
         # Half at most, so that Redis settles one half while the handlers of the other run here.
-        self._most_per_call = min(math.ceil(concurrency / 2), MOST_PER_CALL)
+        self._most_per_call = max(min(concurrency // 2, MOST_PER_CALL), 1)
         self._deadlines = Deadlines(timeout_seconds)
         self._exchange = Exchange(scripts, fetch_rules)
         self._schedulers = Schedulers(scripts)

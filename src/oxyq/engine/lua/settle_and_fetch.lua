@@ -117,6 +117,9 @@ local function promote(isBlocked)
 end
 local lastFinished = false
 
+-- BullMQ trims its events before each job that finishes; here the first event of a call does it along the way.
+local trimmed = false
+
 -- Jobs that finished under the same retention rule are added, and the rule applied, together.
 local finished = {}
 local function rest(set, metrics)
@@ -158,8 +161,13 @@ local function finish(kind, key, id, value, rule, made)
     of.members[#of.members + 1] = timestamp
     of.members[#of.members + 1] = id
   end
-  rcall("XADD", eventsKey, "*", "event", kind == "c" and "completed" or "failed", "jobId", id, name, value, "prev",
-    "active")
+  local event = kind == "c" and "completed" or "failed"
+  if trimmed then
+    rcall("XADD", eventsKey, "*", "event", event, "jobId", id, name, value, "prev", "active")
+  else
+    trimmed = true
+    rcall("XADD", eventsKey, "MAXLEN", "~", maxEvents, "*", "event", event, "jobId", id, name, value, "prev", "active")
+  end
   if kind == "f" and tonumber(made) >= (tonumber(string.match(rule, ":(%d*)$")) or 1) then
     rcall("XADD", eventsKey, "*", "event", "retries-exhausted", "jobId", id, "attemptsMade", made)
   end
@@ -191,7 +199,6 @@ end
 local endings = tonumber(ARGV[10])
 if endings > 0 then
   if not meta[5] then rcall("HSET", metaKey, "opts.maxLenEvents", maxEvents) end
-  rcall("XTRIM", eventsKey, "MAXLEN", "~", maxEvents)
   -- Everything about the batch that can be asked at once.
   local keys, locks, children = {}, {}, {stalledKey}
   for i = 1, endings do
