@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import redis.asyncio
 
 from oxyq.campaigns.progress import CampaignProgress
+from oxyq.contacts import ContactStore
 from oxyq.dead_letters import DeadLetters
 from oxyq.embedded import EmbeddedServer
 from oxyq.engine.address import Address
@@ -47,6 +48,7 @@ class App:
     redis: redis.asyncio.Redis
     telemetry: Telemetry
     organizations: OrganizationStore
+    contacts: ContactStore
     producer: Producer
     progress: CampaignProgress
     dead_letters: DeadLetters
@@ -109,10 +111,10 @@ class Workers:
             return status_text(await app.queue_counts())
 
         return {
-            InboundMessage: MessageHandler(sender, status),
-            Automation: AutomationHandler(sender, now_ms),
-            CampaignRequest: CampaignPlanner(app.producer, self._report, app.telemetry),
-            CampaignSend: CampaignSender(sender),
+            InboundMessage: MessageHandler(sender, app.contacts, status),
+            Automation: AutomationHandler(sender, app.contacts, now_ms),
+            CampaignRequest: CampaignPlanner(app.producer, app.contacts, self._report, app.telemetry),
+            CampaignSend: CampaignSender(sender, app.contacts),
         }
 
     def _heard(self, event: EngineEvent) -> None:
@@ -151,6 +153,7 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             redis=client,
             telemetry=telemetry,
             organizations=OrganizationStore(client, prefix=prefix),
+            contacts=ContactStore(client, prefix=prefix),
             producer=Producer(hub, settings.policies),
             progress=CampaignProgress(client, prefix=prefix),
             dead_letters=DeadLetters(hub),

@@ -2,8 +2,6 @@
 
 import difflib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,9 +9,10 @@ import redis.asyncio
 from pydantic import AfterValidator, BaseModel, Field
 
 from oxyq import redis_keys
-from oxyq.errors import InvalidPayload, QueueUnavailable
+from oxyq.errors import InvalidPayload
 from oxyq.jobs import WIRE_CONFIG, InstanceId, Number, OrganizationId, Text, parse_stored, wire
 from oxyq.numbers import contact_key, normalize_number
+from oxyq.redis_connection import as_unavailable
 
 DEFAULT_HAND_OFF: Final = "Recebemos sua mensagem! Em instantes uma pessoa da nossa equipe vai responder por aqui."
 
@@ -68,7 +67,7 @@ class OrganizationStore:
 
     async def get(self, organization_id: str) -> Organization | None:
         """The organization, or None; InvalidPayload if it is broken, QueueUnavailable without Redis."""
-        with _as_unavailable():
+        with as_unavailable("organizations"):
             stored = await self._client.get(redis_keys.organization(organization_id, prefix=self._prefix))
         return None if stored is None else _decoded(organization_id, stored)
 
@@ -76,7 +75,7 @@ class OrganizationStore:
         """Store it, in place of what was there; QueueUnavailable without Redis."""
         key = redis_keys.organization(organization.id, prefix=self._prefix)
         stored = json.dumps(wire(organization), ensure_ascii=False)
-        with _as_unavailable():
+        with as_unavailable("organizations"):
             async with self._client.pipeline(transaction=True) as both:
                 both.set(key, stored)
                 both.sadd(redis_keys.organizations_index(prefix=self._prefix), organization.id)
@@ -84,20 +83,12 @@ class OrganizationStore:
 
     async def list(self) -> list[Organization]:
         """All organizations, by id; raises as `get` does."""
-        with _as_unavailable():
+        with as_unavailable("organizations"):
             members = await self._client.smembers(redis_keys.organizations_index(prefix=self._prefix))
             ids = sorted(str(member, "utf-8") if isinstance(member, bytes) else member for member in members)
             keys = [redis_keys.organization(organization_id, prefix=self._prefix) for organization_id in ids]
             stored = await self._client.mget(keys) if keys else []
         return [_decoded(found, text) for found, text in zip(ids, stored, strict=True) if text is not None]
-
-
-@contextmanager
-def _as_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise QueueUnavailable(f"Redis did not answer for the organizations: {type(error).__name__}") from error
 
 
 def _decoded(organization_id: str, stored: str | bytes) -> Organization:

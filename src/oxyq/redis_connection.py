@@ -1,10 +1,13 @@
 """From settings to a Redis address, and the redis-py client for everything that is not the hot path."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import redis.asyncio
 
 from oxyq.engine.address import Address
+from oxyq.errors import QueueUnavailable
 from oxyq.settings import Settings
 
 #: Seconds redis-py waits for an answer; it would repeat what timed out, so this is only used for what may be repeated.
@@ -36,3 +39,12 @@ def redis_client(address: Address) -> redis.asyncio.Redis:
         health_check_interval=30,
         protocol=2,
     )
+
+
+@contextmanager
+def as_unavailable(what: str) -> Iterator[None]:
+    """Turn what redis-py raises into QueueUnavailable, saying for what Redis did not answer."""
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis did not answer for the {what}: {type(error).__name__}") from error

@@ -10,6 +10,7 @@ from oxyq.queues import REMEMBER_SECONDS
 CAMPAIGN_SECONDS = 30 * 24 * 3600
 #: As long as a job's id is remembered: for that long the same message may be asked for again.
 MESSAGE_SECONDS = REMEMBER_SECONDS
+REACHED_SECONDS = 24 * 3600
 
 
 def organization(organization_id: str, *, prefix: str = "bull") -> str:
@@ -35,6 +36,16 @@ def campaign_recipients(organization_id: str, campaign_id: str, *, prefix: str =
 def message(organization_id: str, message_key: str, *, prefix: str = "bull") -> str:
     """Hash: the ledger's entry of one outgoing message. TTL 8 days."""
     return _tenant_key(prefix, organization_id, "message", message_key)
+
+
+def contact(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """Hash: whether one person wants campaigns. No TTL: a wish to be left alone does not run out."""
+    return _tenant_key(prefix, organization_id, "contact", contact)
+
+
+def reached(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """String: a campaign or reminder went out to this person. TTL 1 day."""
+    return _tenant_key(prefix, organization_id, "reached", contact)
 
 
 def _tenant_key(prefix: str, organization_id: str, *parts: str) -> str:

@@ -9,7 +9,7 @@ import redis.asyncio
 
 from oxyq import redis_keys
 
-Status: TypeAlias = Literal["planned", "sent", "failed", "unconfirmed"]
+Status: TypeAlias = Literal["planned", "sent", "failed", "unconfirmed", "opted_out"]
 
 _RECORD = (Path(__file__).parent / "record.lua").read_text(encoding="utf-8")
 #: Recipients noted per pipelined write.

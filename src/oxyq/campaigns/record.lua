@@ -3,7 +3,7 @@
     KEYS[1]  hash: the campaign's counters
     KEYS[2]  hash: recipient -> status
     ARGV[1]  recipient
-    ARGV[2]  status: planned | sent | failed | unconfirmed
+    ARGV[2]  status: planned | sent | failed | unconfirmed | opted_out
     ARGV[3]  seconds both keys live on
     ARGV[4]  time in ms
   Output: 1 when this was the last open recipient of a fully planned campaign, else 0.

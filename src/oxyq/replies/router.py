@@ -8,7 +8,7 @@ from oxyq.jobs import InboundMessage
 from oxyq.organizations import Organization
 from oxyq.replies import faq, owner
 
-Route: TypeAlias = Literal["owner", "faq", "hand_off"]
+Route: TypeAlias = Literal["opt_out", "owner", "faq", "hand_off"]
 
 
 @dataclass(frozen=True, slots=True)

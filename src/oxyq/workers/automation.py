@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from oxyq.contacts import ContactStore
 from oxyq.gateways.base import OutboundText
 from oxyq.jobs import Automation
 from oxyq.outcomes import Done, Later, Outcome
@@ -10,10 +11,11 @@ from oxyq.workers.runner import Task
 
 
 class AutomationHandler:
-    """Sends automations through `sender`."""
+    """Sends automations through `sender`; people who opted out of campaigns still get them: they asked for these."""
 
-    def __init__(self, sender: Sender, now_ms: Callable[[], int]) -> None:
+    def __init__(self, sender: Sender, contacts: ContactStore, now_ms: Callable[[], int]) -> None:
         self._sender = sender
+        self._contacts = contacts
         self._now_ms = now_ms
 
     async def __call__(self, task: Task) -> Outcome:
@@ -30,4 +32,6 @@ class AutomationHandler:
             text=automation.content,
             key=f"{automation.job_id()}/0",
         )
-        return Done(sent_value(await self._sender.send(task.job, message, if_unknown="once")))
+        sent = await self._sender.send(task.job, message, if_unknown="once")
+        await self._contacts.reached(task.organization.id, automation.recipient_number)
+        return Done(sent_value(sent))

@@ -2,6 +2,7 @@
 
 from oxyq.campaigns.plan import plan
 from oxyq.campaigns.progress import CampaignProgress, Status
+from oxyq.contacts import ContactStore
 from oxyq.engine.job import Job
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.base import OutboundText
@@ -17,8 +18,11 @@ from oxyq.workers.runner import Organizations, Task
 class CampaignPlanner:
     """Handles the seed: plans the sends and puts them into the queue, each once, whatever crashes in between."""
 
-    def __init__(self, producer: Producer, report: "CampaignReport", telemetry: Telemetry) -> None:
+    def __init__(
+        self, producer: Producer, contacts: ContactStore, report: "CampaignReport", telemetry: Telemetry
+    ) -> None:
         self._producer = producer
+        self._contacts = contacts
         self._report = report
         self._telemetry = telemetry
 
@@ -27,27 +31,32 @@ class CampaignPlanner:
         request = task.payload
         assert isinstance(request, CampaignRequest)  # noqa: S101 - the runner's table chose us by type
         planned = plan(request)
-        await self._report.open(task.organization, request.campaign_id, planned.sends, len(planned.skipped))
-        await self._producer.add_sends(planned.sends)
-        for written, why in list(planned.skipped.items())[:100]:
+        out = await self._contacts.opted_out(task.organization.id, [send.recipient for send in planned.sends])
+        sends = tuple(send for send in planned.sends if send.recipient not in out)
+        skipped = planned.skipped | dict.fromkeys(sorted(out), "opted out")
+        await self._report.open(task.organization, request.campaign_id, sends, len(skipped))
+        await self._producer.add_sends(sends)
+        for written, why in list(skipped.items())[:100]:
             await task.job.log(f"skipped {written}: {why}")
-        self._telemetry.emit(
-            CampaignPlanned(task.organization.id, request.campaign_id, len(planned.sends), len(planned.skipped))
-        )
+        self._telemetry.emit(CampaignPlanned(task.organization.id, request.campaign_id, len(sends), len(skipped)))
         await self._report.planned_all(task.organization, request.campaign_id)
-        return Done({"status": "planned", "planned": len(planned.sends), "skipped": len(planned.skipped)})
+        return Done({"status": "planned", "planned": len(sends), "skipped": len(skipped)})
 
 
 class CampaignSender:
-    """Handles one send of a campaign; what may have gone out is never sent again."""
+    """Handles one send of a campaign; what may have gone out is never sent again, and nobody is who opted out."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, contacts: ContactStore) -> None:
         self._sender = sender
+        self._contacts = contacts
 
     async def __call__(self, task: Task) -> Outcome:
         """Send one message of a campaign."""
         send = task.payload
         assert isinstance(send, CampaignSend)  # noqa: S101 - the runner's table chose us by type
+        # Asked again at the last moment: many a campaign waits for hours.
+        if await self._contacts.opted_out(task.organization.id, [send.recipient]):
+            return Done({"status": "opted_out"})
         message = OutboundText(
             organization_id=task.organization.id,
             instance_id=send.instance_id,
@@ -55,7 +64,9 @@ class CampaignSender:
             text=send.text,
             key=f"{send.job_id()}/{send.step}",
         )
-        return Done(sent_value(await self._sender.send(task.job, message, if_unknown="never")))
+        sent = await self._sender.send(task.job, message, if_unknown="never")
+        await self._contacts.reached(task.organization.id, send.recipient)
+        return Done(sent_value(sent))
 
 
 class CampaignReport:
@@ -116,6 +127,8 @@ def _status(job: Job, outcome: Outcome) -> Status | None:
     match outcome:
         case Done({"status": "unconfirmed"}):
             return "unconfirmed"
+        case Done({"status": "opted_out"}):
+            return "opted_out"
         case Done():
             return "sent"
         case Discard():
@@ -129,6 +142,6 @@ def _status(job: Job, outcome: Outcome) -> Status | None:
 def _summary(campaign_id: str, counts: dict[str, int]) -> str:
     return (
         f"Campanha {campaign_id} terminou: {counts.get('sent', 0)} enviadas, {counts.get('failed', 0)} com falha, "
-        f"{counts.get('unconfirmed', 0)} sem confirmação, {counts.get('skipped', 0)} não enviadas (número inválido ou "
-        "repetido)."
+        f"{counts.get('unconfirmed', 0)} sem confirmação, {counts.get('skipped', 0) + counts.get('opted_out', 0)} não "
+        "enviadas (número inválido ou repetido, ou a pessoa pediu para sair)."
     )

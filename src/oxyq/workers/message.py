@@ -2,10 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
+from oxyq.contacts import ContactStore
 from oxyq.gateways.base import OutboundText
 from oxyq.jobs import InboundMessage
+from oxyq.organizations import Organization
 from oxyq.outcomes import Done, Outcome
-from oxyq.replies import router
+from oxyq.replies import opt_out, router
+from oxyq.replies.router import Reply
 from oxyq.sending.sender import Sender, sent_value
 from oxyq.workers.runner import Task
 
@@ -15,15 +18,21 @@ StatusText = Callable[[], Awaitable[str]]
 class MessageHandler:
     """Answers messages through `sender`; `status` is what an owner gets who asks how things are."""
 
-    def __init__(self, sender: Sender, status: StatusText) -> None:
+    def __init__(self, sender: Sender, contacts: ContactStore, status: StatusText) -> None:
         self._sender = sender
+        self._contacts = contacts
         self._status = status
 
     async def __call__(self, task: Task) -> Outcome:
         """Send the reply to one message."""
         message = task.payload
         assert isinstance(message, InboundMessage)  # noqa: S101 - the runner's table chose us by type
-        reply = await router.answer(message, task.organization, self._status)
+        # Before all else: who wants to be left alone is no customer with a question, and no owner with a command.
+        wish = opt_out.read_wish(message.content)
+        text = None if wish is None else await self._heed(wish, message, task.organization)
+        if text == "":
+            return Done({"status": "silent", "route": "opt_out"})
+        reply = Reply(text, "opt_out") if text else await router.answer(message, task.organization, self._status)
         answer = OutboundText(
             organization_id=task.organization.id,
             instance_id=message.instance_id,
@@ -33,3 +42,13 @@ class MessageHandler:
         )
         sent = await self._sender.send(task.job, answer, if_unknown="once")
         return Done({**sent_value(sent), "route": reply.route})
+
+    async def _heed(self, wish: opt_out.Wish, message: InboundMessage, organization: Organization) -> str | None:
+        """Do what a person wishes about campaigns; the answer, "" for silence, None when it was no such wish."""
+        who, said = (organization.id, message.sender), {"source": message.job_id(), "words": message.content}
+        if wish == "in":
+            return opt_out.CONFIRMED_IN if await self._contacts.opt_in(*who, **said) else None
+        if wish == "perhaps_out" and not await self._contacts.was_reached(*who):
+            return opt_out.WHICH_ONE
+        # Confirmed once; who says it again has been heard.
+        return opt_out.CONFIRMED_OUT if await self._contacts.opt_out(*who, **said) else ""

@@ -39,6 +39,7 @@ def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "api",
         "bench",
+        "contacts opt-in", "contacts opt-out", "contacts show",
         "dev",
         "dlq list", "dlq purge", "dlq replay", "dlq show",
         "enqueue automation", "enqueue campaign", "enqueue message",

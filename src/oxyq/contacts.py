@@ -1,0 +1,103 @@
+"""Who does not want campaigns any more: one record per person and organization, kept until he comes back."""
+
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+import redis.asyncio
+
+from oxyq import redis_keys
+from oxyq.numbers import contact_key, normalize_number
+from oxyq.redis_connection import as_unavailable
+
+#: Contacts asked about per pipelined question.
+CHUNK: Final = 500
+_LONGEST_WORDS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Since when somebody is out of the campaigns or back in them (ms since 1970), how that came, and in what words."""
+
+    is_out: bool
+    at_ms: int
+    source: str
+    words: str
+
+
+class ContactStore:
+    """The contacts of all organizations; numbers are known with and without the Brazilian ninth digit.
+
+    All raise InvalidPayload for what is no number, and QueueUnavailable without Redis.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, *, prefix: str = "bull") -> None:
+        self._client = client
+        self._prefix = prefix
+
+    async def opt_out(self, organization_id: str, number: str, *, source: str, words: str = "") -> bool:
+        """Send no more campaigns to this person; False when that was so already.
+
+        `source` says what it came from, such as a message's id: said twice by the same one, it is news both times, so
+        that a job that runs again still confirms it.
+        """
+        return await self._note(organization_id, number, "out", source, words)
+
+    async def opt_in(self, organization_id: str, number: str, *, source: str, words: str = "") -> bool:
+        """Let campaigns reach this person again; False when nothing kept them away."""
+        if await self.consent(organization_id, number) is None:
+            return False
+        return await self._note(organization_id, number, "in", source, words)
+
+    async def consent(self, organization_id: str, number: str) -> Consent | None:
+        """What is on record; None when this person never said anything about it."""
+        with as_unavailable("contacts"):
+            stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(self._key(organization_id, number)))
+        if not stored:
+            return None
+        return Consent(stored["state"] == "out", int(stored["at"]), stored["source"], stored["words"])
+
+    async def opted_out(self, organization_id: str, numbers: Sequence[str]) -> set[str]:
+        """Those of `numbers` that are out, as they were given."""
+        out = set[str]()
+        for start in range(0, len(numbers), CHUNK):
+            chunk = numbers[start : start + CHUNK]
+            with as_unavailable("contacts"):
+                async with self._client.pipeline(transaction=False) as pipe:
+                    for number in chunk:
+                        pipe.hget(self._key(organization_id, number), "state")
+                    states = await pipe.execute()
+            out.update(number for number, state in zip(chunk, states, strict=True) if state == "out")
+        return out
+
+    async def reached(self, organization_id: str, number: str) -> None:
+        """A campaign or reminder has just gone out to this person."""
+        with as_unavailable("contacts"):
+            await self._client.set(self._reached_key(organization_id, number), "1", ex=redis_keys.REACHED_SECONDS)
+
+    async def was_reached(self, organization_id: str, number: str) -> bool:
+        """Whether one went out within a day."""
+        with as_unavailable("contacts"):
+            return bool(await self._client.exists(self._reached_key(organization_id, number)))
+
+    async def _note(self, organization_id: str, number: str, state: str, source: str, words: str) -> bool:
+        key = self._key(organization_id, number)
+        with as_unavailable("contacts"):
+            before = await cast("Awaitable[list[str | None]]", self._client.hmget(key, ["state", "source"]))
+            if before[0] == state:
+                return before[1] == source
+            await self._client.hset(
+                key, mapping={"state": state, "at": str(_now_ms()), "source": source, "words": words[:_LONGEST_WORDS]}
+            )
+        return True
+
+    def _key(self, organization_id: str, number: str) -> str:
+        return redis_keys.contact(organization_id, contact_key(normalize_number(number)), prefix=self._prefix)
+
+    def _reached_key(self, organization_id: str, number: str) -> str:
+        return redis_keys.reached(organization_id, contact_key(normalize_number(number)), prefix=self._prefix)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
