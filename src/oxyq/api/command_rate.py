@@ -10,10 +10,15 @@ SHORTEST_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CommandRate:
-    """Commands per hour, and the seconds it was measured over."""
+    """Commands per hour, and the seconds it was measured over, in which there were `count`."""
 
     per_hour: int
     over_seconds: int
+    count: int
+
+    def is_beyond(self, budget: int) -> bool:
+        """Whether more than `budget` an hour are used; a busy start of a few seconds is not held against it."""
+        return self.count > budget or (self.over_seconds >= SHORTEST_SECONDS and self.per_hour > budget)
 
 
 class CommandCounter:
@@ -41,5 +46,5 @@ class CommandCounter:
         since, before = self._looks[0]
         if now - since < SHORTEST_SECONDS:
             since, before = now - up_seconds, 0
-        seconds = now - since
-        return CommandRate(round((total - before) / seconds * HOUR_SECONDS), round(seconds)) if seconds >= 1 else None
+        seconds, count = now - since, total - before
+        return CommandRate(round(count / seconds * HOUR_SECONDS), round(seconds), count) if seconds >= 1 else None

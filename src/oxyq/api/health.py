@@ -183,7 +183,7 @@ def _redis_health(
         warnings.append(f"maxmemory-policy is {policy}: jobs may be thrown away; set it to noeviction")
     if aof is False:
         warnings.append("the append-only file is off: jobs are lost when Redis stops; set appendonly to yes")
-    if rate is not None and budget is not None and rate.per_hour > budget:
+    if rate is not None and budget is not None and rate.is_beyond(budget):
         warnings.append(
             f"Redis gets {rate.per_hour} commands an hour, more than OXYQ_REDIS_BUDGET={budget}; "
             "look for idle workers that could share a process, and for clients that poll"
