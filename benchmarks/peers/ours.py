@@ -18,7 +18,7 @@ OPTIONS = {"plain": JobOptions(attempts=3), "policy": job_options(POLICY)}
 
 async def handler(job: Job) -> JsonValue:
     """Notes the job."""
-    note(job.data)  # type: ignore[arg-type]
+    note(job.data)  # type: ignore[arg-type]  # always what `message` made
     return 1
 
 

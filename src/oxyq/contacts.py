@@ -1,6 +1,5 @@
 """Who does not want campaigns any more: one record per person and organization, kept until he comes back."""
 
-import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -8,6 +7,7 @@ from typing import Final, cast
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.engine.scripts import now_ms
 from oxyq.numbers import contact_key, normalize_number
 from oxyq.redis_connection import as_unavailable
 
@@ -88,7 +88,7 @@ class ContactStore:
             if before[0] == state:
                 return before[1] == source
             await self._client.hset(
-                key, mapping={"state": state, "at": str(_now_ms()), "source": source, "words": words[:_LONGEST_WORDS]}
+                key, mapping={"state": state, "at": str(now_ms()), "source": source, "words": words[:_LONGEST_WORDS]}
             )
         return True
 
@@ -97,7 +97,3 @@ class ContactStore:
 
     def _reached_key(self, organization_id: str, number: str) -> str:
         return redis_keys.reached(organization_id, contact_key(normalize_number(number)), prefix=self._prefix)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -132,3 +132,14 @@ class WhatsApp:
 def whatsapp(environment: dict[str, str]) -> WhatsApp:
     """The simulated WhatsApp of this installation."""
     return WhatsApp(Path(environment["OXYQ_DATA_DIR"]) / "simulator.jsonl")
+
+
+async def campaign_ended(app: App, campaign_id: str, recipients: int, seconds: float = 90.0) -> dict[str, int]:
+    """Wait until every recipient is accounted for, and return the campaign's counters; fails telling what is open."""
+    deadline = time.monotonic() + seconds
+    while True:
+        counts = await app.progress.counts(ORGANIZATION, campaign_id)
+        if counts.get("planned") == 0 and sum(counts.values()) >= recipients:
+            return counts
+        assert time.monotonic() < deadline, f"still open: {counts}"
+        await asyncio.sleep(0.05)

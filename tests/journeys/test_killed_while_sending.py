@@ -3,12 +3,11 @@
 import asyncio
 import os
 import random
-import time
 
 import pytest
 
 from oxyq.app import App
-from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp
+from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp, campaign_ended
 
 RECIPIENTS, CONCURRENCY, KILLS = 400, 10, 4
 #: The moments of the kills; OXYQ_TEST_KILL_SEEDS=30 tries as many different ones, some five minutes.
@@ -43,7 +42,7 @@ async def test_every_recipient_gets_a_message_once_or_is_listed(
         worker.popen.kill()
         worker.popen.wait()
     start_oxyq("workers", "campaign", **short)
-    counts = await _ended(app)
+    counts = await campaign_ended(app, "killed", RECIPIENTS)
 
     # Then everybody is accounted for, and nobody got it twice
     received = [message.to for message in whatsapp.received]
@@ -52,13 +51,3 @@ async def test_every_recipient_gets_a_message_once_or_is_listed(
     assert len(received) - counts["sent"] <= counts.get("unconfirmed", 0)
     assert 0 < counts.get("unconfirmed", 0) <= KILLS * CONCURRENCY
     assert set(received) <= set(numbers)
-
-
-async def _ended(app: App, seconds: float = 90.0) -> dict[str, int]:
-    deadline = time.monotonic() + seconds
-    while True:
-        counts = await app.progress.counts(ORGANIZATION, "killed")
-        if counts.get("planned") == 0 and sum(counts.values()) >= RECIPIENTS:
-            return counts
-        assert time.monotonic() < deadline, f"still open: {counts}"
-        await asyncio.sleep(0.1)

@@ -1,13 +1,12 @@
 """Somebody has had enough of campaigns, says so, and later comes back."""
 
-import asyncio
 import time
 
 import pytest
 
 from oxyq.app import App
 from oxyq.replies import opt_out
-from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp
+from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp, campaign_ended
 
 TIRED, OTHER = "5511950000000", "5511950010000"
 
@@ -29,7 +28,7 @@ async def test_who_says_sair_gets_no_more_campaigns_until_he_says_voltar(
     await _campaign(app, "second")
     received = await whatsapp.until(4)
     assert [message.to for message in received[3:]] == [OTHER]
-    counts = await _ended(app, "second")
+    counts = await campaign_ended(app, "second", 2)
     assert (counts["sent"], counts["skipped"], counts.get("opted_out", 0)) == (1, 1, 0)  # never planned
     planner.popen.terminate()
     await planner.ended()
@@ -39,7 +38,7 @@ async def test_who_says_sair_gets_no_more_campaigns_until_he_says_voltar(
     await whatsapp.until(5)
     await app.contacts.opt_out(ORGANIZATION, TIRED, source="test-2")
     await app.contacts.opt_out(ORGANIZATION, OTHER, source="test-2")
-    counts = await _ended(app, "third")
+    counts = await campaign_ended(app, "third", 2)
 
     # Then whoever had not been sent to when he left is left alone
     assert counts["sent"] + counts["opted_out"] == 2
@@ -83,13 +82,3 @@ async def _campaign(app: App, name: str) -> None:
     await app.producer.add_campaign_job(
         campaign_id=name, organization_id=ORGANIZATION, template="Novidades!", recipients=[TIRED, OTHER],
     )  # fmt: skip
-
-
-async def _ended(app: App, name: str, seconds: float = 30.0) -> dict[str, int]:
-    deadline = time.monotonic() + seconds
-    while True:
-        counts = await app.progress.counts(ORGANIZATION, name)
-        if counts.get("planned") == 0:
-            return counts
-        assert time.monotonic() < deadline, f"still open: {counts}"
-        await asyncio.sleep(0.05)

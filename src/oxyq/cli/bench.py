@@ -36,7 +36,7 @@ def bench(
     arguments = ["--quick"] * quick
     arguments += [] if only is None else [f"--only={only}"]
     arguments += [] if rounds is None else [f"--rounds={rounds}"]
-    ended = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=folder, check=False)  # noqa: S603
+    ended = subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=folder, check=False)  # noqa: S603 - our own program
     raise typer.Exit(ended.returncode)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oxyq.cli.arguments import AsJson, examples
+from oxyq.cli.organizations import existing
 from oxyq.cli.output import print_json, say
 from oxyq.cli.session import with_app
-from oxyq.errors import NotFound
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.app import App
@@ -29,7 +29,7 @@ def opt_out(organization_id: OrganizationId, number: Number) -> None:
     """Send no more campaigns to this person; sends that wait already are skipped."""
 
     async def work(app: App) -> bool:
-        await _known(app, organization_id)
+        await existing(app, organization_id)
         return await app.contacts.opt_out(organization_id, number, source=SOURCE)
 
     with_app(work)
@@ -41,7 +41,7 @@ def opt_in(organization_id: OrganizationId, number: Number) -> None:
     """Let campaigns reach this person again."""
 
     async def work(app: App) -> bool:
-        await _known(app, organization_id)
+        await existing(app, organization_id)
         return await app.contacts.opt_in(organization_id, number, source=SOURCE)
 
     say(f"{number}: campaigns may reach this person" + (" again" if with_app(work) else "; nothing kept them away"))
@@ -52,7 +52,7 @@ def show(organization_id: OrganizationId, number: Number, as_json: AsJson = Fals
     """Show whether campaigns may reach this person, since when, and how that came."""
 
     async def work(app: App) -> Consent | None:
-        await _known(app, organization_id)
+        await existing(app, organization_id)
         return await app.contacts.consent(organization_id, number)
 
     consent = with_app(work)
@@ -69,8 +69,3 @@ def show(organization_id: OrganizationId, number: Number, as_json: AsJson = Fals
     since = datetime.fromtimestamp(consent.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     state = "no campaigns" if consent.is_out else "campaigns may reach this person"
     say(f"{number}: {state} since {since} (by {consent.source}{f', {consent.words!r}' if consent.words else ''})")
-
-
-async def _known(app: App, organization_id: str) -> None:
-    if await app.organizations.get(organization_id) is None:
-        raise NotFound(f"there is no organization {organization_id!r}; list them with: oxyq orgs list")

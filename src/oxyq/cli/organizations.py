@@ -66,10 +66,7 @@ def show(
     from oxyq.jobs import wire
 
     async def work(app: App) -> Organization:
-        found = await app.organizations.get(organization_id)
-        if found is None:
-            raise NotFound(f"there is no organization {organization_id!r}; list them with: oxyq orgs list")
-        return found
+        return await existing(app, organization_id)
 
     found = with_app(work)
     if as_json:
@@ -118,3 +115,11 @@ def _short(value: JsonValue) -> str:
 
 def _plain(value: JsonValue) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+async def existing(app: App, organization_id: str) -> Organization:
+    """The organization; raises NotFound saying how to see which there are."""
+    found = await app.organizations.get(organization_id)
+    if found is None:
+        raise NotFound(f"there is no organization {organization_id!r}; list them with: oxyq orgs list")
+    return found

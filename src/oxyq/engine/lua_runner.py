@@ -66,7 +66,8 @@ class ScriptRunner:
         except RedisReplyError as error:
             if error.code != "NOSCRIPT":
                 raise
-        return await self.run(call.script, call.keys, arguments)
+        await self._load(call.script)
+        return await self.begin(call, arguments)
 
     async def run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
         """Call `script`; raises RedisReplyError, ConnectionLost.

@@ -58,7 +58,7 @@ class JobOptions:
 
 
 @lru_cache(1024)
-def stored_options(options: JobOptions) -> tuple[dict[str, object], str]:
+def stored_form(options: JobOptions) -> tuple[dict[str, object], str]:
     """`options.stored()` and its JSON, made once for all jobs that share them; never change what it returns."""
     stored = options.stored()
     return stored, json.dumps(stored, separators=(",", ":"))

@@ -12,7 +12,7 @@ from oxyq.engine.hub import DEFAULT_URL, Hub
 from oxyq.engine.job_ids import new_job_id
 from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.keys import QueueKeys, check_job_id
-from oxyq.engine.options import Entry, JobOptions, stored_options
+from oxyq.engine.options import Entry, JobOptions, stored_form
 from oxyq.engine.record import JobRecord, read_record
 from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
 from oxyq.engine.scripts import NewJob, QueueScripts, as_text, now_ms
@@ -348,7 +348,7 @@ def _new_job(name: str, data: JsonValue, job_id: str | None, options: JobOptions
         data_json = encode_json(data)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload("data", f"is not JSON: {error}") from None
-    stored, stored_json = stored_options(options)
+    stored, stored_json = stored_form(options)
     return NewJob(job_id, name, data_json, stored, now_ms(), options.delay_ms, options.priority, stored_json)
 
 

@@ -4,7 +4,6 @@ No queue can close the gap between "WhatsApp took it" and "we wrote that down". 
 said to be so; what to do then depends on what kind of message it is (`IfUnknown`).
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -15,6 +14,7 @@ from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
 from oxyq.engine.lua_runner import Script, ScriptRunner
+from oxyq.engine.scripts import now_ms
 
 IfUnknown: TypeAlias = Literal["never", "once", "same"]
 """An earlier run may have sent it: never send it again, send it once more, or send it under the same id, which the
@@ -56,7 +56,7 @@ class Ledger:
         """Claim the message `key` for this run of a job; raises QueueUnavailable, and then nothing may go out."""
         lock = QueueKeys(job.queue, self._hub.prefix).lock(job.id)
         reply = await self._run(
-            _CLAIM, [self._entry(organization_id, key), lock], [job.token, _now_ms(), _LIFE_MS, if_unknown]
+            _CLAIM, [self._entry(organization_id, key), lock], [job.token, now_ms(), _LIFE_MS, if_unknown]
         )
         verdict, *provider_id = _texts(reply)
         return Claim(verdict, provider_id[0] if provider_id else None)  # type: ignore[arg-type]  # as the script says
@@ -87,7 +87,7 @@ class Ledger:
 
     async def _settle(self, job: Job, organization_id: str, key: str, state: State, provider_id: str = "") -> None:
         await self._run(
-            _SETTLE, [self._entry(organization_id, key)], [state, job.token, _now_ms(), _LIFE_MS, provider_id]
+            _SETTLE, [self._entry(organization_id, key)], [state, job.token, now_ms(), _LIFE_MS, provider_id]
         )
 
     async def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> Reply:
@@ -113,7 +113,3 @@ _READY_SECONDS: Final = 5.0
 
 def _texts(reply: Reply) -> list[str]:
     return [part.decode() for part in reply if isinstance(part, bytes)] if isinstance(reply, list) else []
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -1,7 +1,7 @@
 --[[
   Ends a batch of jobs and takes the next ones, in one call: what BullMQ does with one call of moveToFinished,
   moveToDelayed or retryJob per job, and one of moveToActive per job taken. It leaves behind the same keys and events
-  (tests/integration/engine/equivalence proves it). What is paid per batch instead of per job: reading meta and the
+  (tests/integration/engine/test_equivalence.py proves it). What is paid per batch instead of per job: reading meta and the
   limiter, promoting delayed jobs, retention, metrics, trimming events, the marker.
 
   Only plain jobs: one with a parent, children or a deduplication id is answered with -100 and left untouched, for
