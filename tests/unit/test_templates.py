@@ -1,6 +1,7 @@
 """Campaign texts: flat, single pass, linear, and never evaluated."""
 
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -59,7 +60,12 @@ def test_a_recipient_cannot_forge_lines_in_a_log() -> None:
         ("{}", "{}"),
         ("${}", "{}"),
         ("${x}", "{x}"),
-        ("{{x|attr}}", "{{x|attr}}"),
+        ("{{x|attr|upper}}", "{{x|attr|upper}}"),
+        ("{{x|{{name}}}}", "{{x|{{name}}}}"),
+        ("{{x|a}b}}", "{{x|a}b}}"),
+        ("{{|x}}", "{{|x}}"),
+        ("{{x|", "{{x|"),
+        ("{Oi|Olá {{não}}}", "{{não}}"),
         ("{{x.y}}", "{{x.y}}"),
         ("{{x[0]}}", "{{x[0]}}"),
         ("{{1x}}", "{{1x}}"),
@@ -84,6 +90,101 @@ def test_anything_else_in_braces_is_refused_and_named(template: str, named: str)
     assert "write {{name}}" in caught.value.problem
 
 
+def test_no_value_is_needed_where_there_is_a_fallback() -> None:
+    assert placeholders("{{a|x}} {{b}} {{c|}}") == ["b"]
+    assert placeholders("{{a|x}} {{a}}") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("Olá {{name|cliente}}!", "Olá cliente!"),
+        ("Olá{{name|}}!", "Olá!"),
+        ("{{ name | caro cliente }}", "caro cliente"),
+        ("{{name|linha\n2, 50%, $x}}", "linha\n2, 50%, $x"),
+        ("{{x|attr}}", "attr"),
+        ("{{__init__|x.__class__}}", "x.__class__"),
+    ],
+)
+@pytest.mark.parametrize("variables", [{}, {"name": ""}, {"name": " \t\n"}], ids=["no value", "empty", "blank"])
+def test_a_fallback_stands_in_for_a_value_that_is_missing_or_blank(
+    template: str, text: str, variables: dict[str, str]
+) -> None:
+    assert render(template, variables) == text
+
+
+def test_a_blank_value_of_the_recipients_own_gives_way_to_the_campaigns_before_the_fallback() -> None:
+    own, campaigns = {"name": " "}, {"name": "Cliente"}
+
+    assert render("{{name|amigo}}", own, campaigns) == "Cliente"
+    assert render("{{name|amigo}}", {"name": " Ana "}, campaigns) == " Ana "
+    # Without a fallback what the recipient's row says is meant so.
+    assert render("<{{name}}>", own, campaigns) == "< >"
+
+
+def test_of_every_choice_one_text_is_taken() -> None:
+    template = "{Oi|Olá|E aí}, {{name}}{!|}"
+
+    texts = {render(template, {"name": "Ana"}, seed=f"c1/{number}") for number in range(200)}
+
+    assert texts == {f"{greeting}, Ana{end}" for greeting in ("Oi", "Olá", "E aí") for end in ("!", "")}
+
+
+def test_a_choice_holds_placeholders() -> None:
+    template = "{{{name}}|Oi {{ name }}|Olá {{title|Sr.}} {{name}}|{{name}}}"
+
+    texts = {render(template, {"name": "{a|b}"}, seed=str(number)) for number in range(100)}
+
+    assert texts == {"{a|b}", "Oi {a|b}", "Olá Sr. {a|b}"}
+
+
+def test_a_variable_is_needed_whichever_text_is_taken() -> None:
+    """Or the campaign would stop half-way through, at whoever draws that text."""
+    assert placeholders("{Oi {{name}}|Olá {{title|Sr.}}|E aí {{shop}}}") == ["name", "shop"]
+
+
+def test_the_same_seed_takes_the_same_text_in_every_process() -> None:
+    """A send that is planned again after a crash says what it said before; hence the literal texts."""
+    template = "{a|b|c|d|e|f|g|h}" * 8
+
+    assert render(template, seed="c1/5511999990001") == "aechhbde"
+    assert render(template, seed="c1/5511999990002") == "beffgcaf"
+    assert render(template, seed="c2/5511999990001") == "deceebgb"
+    assert render("{a|b}", seed="half an emoji \ud83d") in ("a", "b")
+
+
+def test_the_texts_of_a_choice_are_taken_evenly() -> None:
+    """And the choices of a template independently of each other: 12 pairs, 1,000 times each give or take 4 sigma."""
+    drawn = Counter(render("{a|b|c}{w|x|y|z}", seed=f"c1/55119{number:08}") for number in range(12_000))
+
+    assert len(drawn) == 12
+    assert all(abs(times - 1000) < 4 * 1000**0.5 for times in drawn.values())
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("{Oi|{Olá|E aí}}", "{Oi|{Olá|E aí}}"),
+        ("{Oi|{Olá|E aí} você}", "{Oi|{Olá|E aí} você}"),
+        ("{Oi {Olá|E aí}|você}", "{Oi {Olá|E aí}|você}"),
+        ("Bem, {Oi|Olá", "{Oi|Olá"),
+        ("{Oi|Olá}}", "{Oi|Olá}}"),
+        (":{", "{"),
+        ("{Oi {{name}}}", "{Oi {{name}}}"),
+        ("{Oi {{name}}|Olá", "{Oi {{name}}|Olá"),
+        ("{a|" + "b" * 100, "{a|" + "b" * 37 + "'"),
+    ],
+)
+def test_a_choice_in_a_choice_or_left_open_is_refused_with_the_way_to_write_it(template: str, shown: str) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        placeholders(template)
+
+    assert caught.value.field == "template"
+    assert caught.value.problem.startswith(f"'{shown}")
+    assert "is not a choice of texts; write {Oi|Olá}" in caught.value.problem
+    assert "a choice cannot hold another" in caught.value.problem
+
+
 @settings(max_examples=40)
 @given(value=st.text(), other=NAMES)
 def test_a_value_is_never_looked_at_again(value: str, other: str) -> None:
@@ -105,14 +206,17 @@ def test_rendering_is_the_literal_texts_with_the_values_between(
     assert render(template, variables) == "".join(literal + variables[name] for literal, name in parts)
 
 
-@given(st.text(st.sampled_from("{}a_1 .|%\n"), max_size=40))
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(["{{", "}}", "{a", "|b}", *"{}a_1 .|%\n"]), max_size=30).map("".join))
 def test_any_template_either_renders_or_is_refused_politely(template: str) -> None:
     try:
         names = placeholders(template)
     except InvalidPayload as error:
         assert error.field == "template"
     else:
-        assert "{{" not in render(template, dict.fromkeys(names, "v"))
+        text = render(template, dict.fromkeys(names, "v"))
+        assert "{" not in text
+        assert "}}" not in text
 
 
 @pytest.mark.parametrize(
@@ -126,8 +230,22 @@ def test_any_template_either_renders_or_is_refused_politely(template: str) -> No
         "{{a" * 300_000,
         "}" * 1_000_000,
         "a" * 1_000_000,
+        "{" * 100_000,
+        "|" * 1_000_000,
+        "{" + "|" * 1_000_000 + "}",
+        "{a|" * 300_000,
+        "{{x|" * 250_000,
+        "{{x|" + "y" * 1_000_000,
+        "{{x" + " " * 1_000_000,
+        "{" + "{{x}}" * 200_000,
+        "{" + "{{x}}" * 200_000 + "}}",
+        "{ {{x}}" * 140_000,
+        "{{x}}}" * 160_000,
+        "{a|b}" * 50_000,
+        "{a|b}}" * 160_000,
+        "{|{{é}}}" * 100_000,
     ],
-    ids=["10k placeholders", "{{{…", "{ { {…", "{{ …", "{a{a…", "{{a{{a…", "}}}…", "aaa…"],
+    ids=lambda template: f"{template[:10]}…",
 )
 def test_a_hostile_template_takes_linear_time(template: str) -> None:
     """A quadratic pattern would need minutes for these."""
@@ -139,3 +257,18 @@ def test_a_hostile_template_takes_linear_time(template: str) -> None:
         assert len(str(error)) < 500
 
     assert time.perf_counter() - started < 1.0
+
+
+def test_a_text_is_rendered_in_microseconds() -> None:
+    """A campaign renders a million. Measured 1.8 µs with three placeholders; the bound is for a busy machine."""
+    template, own, campaigns = (
+        "Olá {{name}}, seu pedido {{order}} chegou!",
+        {"name": "Ana", "order": "12"},
+        {"shop": "X"},
+    )
+
+    started = time.perf_counter()
+    for _ in range(10_000):
+        render(template, own, campaigns, recipient="5511999990001", seed="c1/5511999990001")
+
+    assert time.perf_counter() - started < 0.3
