@@ -8,6 +8,7 @@ from oxyq.engine.options import Entry, JobOptions
 from oxyq.engine.queue import Queue
 from oxyq.engine.record import JobRecord
 from oxyq.engine.settlement import Keep
+from oxyq.engine.turns import Turns
 from oxyq.engine.worker import Rate, Worker
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Keep",
     "Queue",
     "Rate",
+    "Turns",
     "Unrecoverable",
     "Worker",
 ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ from oxyq.errors import QueueUnavailable
 
 #: Endings and jobs per call of the batch script: about a millisecond of Redis's time with retention, half without.
 MOST_PER_CALL = 25
+#: For so long nothing is taken while a flood of jobs is sorted into turns (some 100,000 of them). After that those that
+#: are sorted are taken meanwhile: jobs that come faster than they can be sorted must not stop the queue.
+LONGEST_SORTING_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -52,6 +56,8 @@ class Exchange:
         #: (job id, token) of settlements that were sent without an answer; they may have been written.
         self._said_before: set[tuple[str, str]] = set()
         self._lost_tokens: set[str] = set()
+        #: Since when every answer said that jobs are left to be sorted into turns.
+        self._sorting_since: float | None = None
 
     async def trade(self, endings: Sequence[Settlement], wanted: int) -> Answer:
         """Settle all `endings` and take up to `wanted` jobs, at most MOST_PER_CALL each; never raises for Redis."""
@@ -74,7 +80,9 @@ class Exchange:
             return
         token = self._new_token()
         try:
-            batch = await self._scripts.settle_and_fetch(endings, wanted, token, self._rules)
+            batch = await self._scripts.settle_and_fetch(
+                endings, wanted, token, self._rules, hurry=self._is_in_a_hurry()
+            )
         except QueueUnavailable as error:
             if isinstance(error, ConnectionLost) and error.sent and wanted:
                 self._lost_tokens.add(token)
@@ -91,6 +99,8 @@ class Exchange:
         answer.foreign += batch.foreign
         answer.limited_ms = max(answer.limited_ms, batch.limited_ms)
         answer.next_at_ms = batch.next_at_ms or answer.next_at_ms
+        if wanted:
+            self._note_sorting(batch.are_unsorted, answer)
         if not self._said_before and not any(batch.codes):
             answer.settled += endings
             return
@@ -99,6 +109,16 @@ class Exchange:
                 await self._one(ending, answer)
             else:
                 self._said(ending, code, answer)
+
+    def _is_in_a_hurry(self) -> bool:
+        return self._sorting_since is not None and time.monotonic() - self._sorting_since > LONGEST_SORTING_SECONDS
+
+    def _note_sorting(self, are_unsorted: bool, answer: Answer) -> None:
+        answer.inconclusive |= are_unsorted
+        if not are_unsorted:
+            self._sorting_since = None
+        elif self._sorting_since is None:
+            self._sorting_since = time.monotonic()
 
     async def _alone(self, ending: Settlement, error: Exception, answer: Answer) -> None:
         try:

@@ -6,7 +6,7 @@ from oxyq.errors import InvalidPayload
 #: (`"active"` stops it for good, `"meta"` is dropped in silence).
 RESERVED = frozenset(
     "active wait waiting-children paused completed failed delayed repeat stalled limiter prioritized id "
-    "stalled-check meta pc events marker de metrics accepted".split()
+    "stalled-check meta pc events marker de metrics accepted turns".split()
 )
 JOB_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.@+=~")
 LONGEST_JOB_ID = 200
@@ -19,7 +19,7 @@ class QueueKeys:
     __slots__ = (
         "accepted", "active", "base", "completed", "delayed", "events", "failed", "id", "limiter", "marker", "meta",
         "metrics_completed", "metrics_failed", "name", "paused", "pc", "prefix", "prioritized", "repeat", "stalled",
-        "stalled_check", "wait", "waiting_children",
+        "stalled_check", "turns", "wait", "waiting_children",
     )  # fmt: skip
 
     def __init__(self, name: str, prefix: str = "bull") -> None:
@@ -35,6 +35,9 @@ class QueueKeys:
         self.marker, self.id, self.pc = base + "marker", base + "id", base + "pc"
         self.metrics_completed, self.metrics_failed = base + "metrics:completed", base + "metrics:failed"
         self.accepted = base + "accepted:"
+        #: Hash: when each organization may have its next turn (lua/turns.lua). TTL 7 days. No job of Node's has an id
+        #: with ":", so this key cannot be one.
+        self.turns = base + "turns:next"
 
     def job(self, job_id: str) -> str:
         """The hash of one job."""

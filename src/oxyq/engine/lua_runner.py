@@ -77,12 +77,12 @@ class ScriptRunner:
         """
         chosen = self._chosen(script)
         try:
-            return await self.connection.call("EVALSHA", chosen.sha, script.key_count, *keys, *arguments)
+            return await self.connection.call("EVALSHA", chosen.sha, len(keys), *keys, *arguments)
         except RedisReplyError as error:
             if error.code != "NOSCRIPT":
                 raise
         chosen = await self._load(script)
-        return await self.connection.call("EVALSHA", chosen.sha, script.key_count, *keys, *arguments)
+        return await self.connection.call("EVALSHA", chosen.sha, len(keys), *keys, *arguments)
 
     def _chosen(self, script: Script) -> Script:
         return script if self._flags_understood or script.plain is None else script.plain

@@ -293,6 +293,7 @@ class Queue:
         """Remove the queue and every job in it, running ones too."""
         await self._hub.commands.ready(self.patience_seconds)
         await self.scripts.obliterate(force=True)
+        await self._calls(("DEL", self.keys.turns))
 
     async def set_global_concurrency(self, most: int | None) -> None:
         """How many jobs all workers together may run at once; None: no limit."""

@@ -2,7 +2,7 @@
 
 The scripts are loaded from the installed package, at the version this file was written for, and never copied. Ours
 (`lua/*.lua`) stand beside them; where one step must be atomic with a script of the package, ours takes in the text of
-the package's at a line `--@bullmq NAME`.
+the package's at a line `--@bullmq NAME`, and that of another of ours at `--@oxyq NAME`.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from oxyq.engine.settlement import (
     Retried,
     Settlement,
 )
+from oxyq.engine.turns import Turns
 from oxyq.errors import ConfigurationError
 
 BULLMQ_VERSION: Final = "3.4.4"
@@ -87,7 +88,7 @@ SHORT_OPTIONS: Final = {
 NOT_PLAIN: Final = -100
 #: The token by which BullMQ lets a job be ended from outside, without holding its lock.
 NOBODY: Final = "0"
-_INCLUDE: Final = re.compile(r"^--@bullmq (\w+)(?:: ([\w ]+))?$", re.MULTILINE)
+_INCLUDE: Final = re.compile(r"^--@(bullmq|oxyq) (\w+)(?:: ([\w ]+))?$", re.MULTILINE)
 
 
 @cache
@@ -131,13 +132,18 @@ def our_script(name: str, key_count: int) -> Script:
     """One script of ours with what it takes in of the package's."""
 
     def taken_in(line: re.Match[str]) -> str:
-        if line[2]:
-            return "\n".join(package_function(line[1], name) for name in line[2].split())
-        return package_text(line[1])
+        if line[1] == "oxyq":
+            return _our_text(line[2])
+        if line[3]:
+            return "\n".join(package_function(line[2], name) for name in line[3].split())
+        return package_text(line[2])
 
-    text = (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
-    text = _INCLUDE.sub(taken_in, text)
+    text = _INCLUDE.sub(taken_in, _our_text(name))
     return Script.build(name, key_count, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
+
+
+def _our_text(name: str) -> str:
+    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
 @dataclass(slots=True)
@@ -166,6 +172,8 @@ class Batch:
     limited_ms: int
     next_at_ms: int
     foreign: list[tuple[str, str]]
+    #: Jobs are left that have not been sorted into turns: worth asking again at once.
+    are_unsorted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +193,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class FetchRules:
-    """What a worker says with each fetch: how long it locks, under which name, and its rate limit."""
+    """What a worker says with each fetch: how long it locks, under which name, its rate limit, and whose turns."""
 
     lock_ms: int
     worker_name: str
     rate_max: int | None = None
     rate_ms: int = 0
+    turns: Turns | None = None
 
     def options(self, token: str) -> dict[str, object]:
         """The options a fetching script reads."""
@@ -223,7 +232,7 @@ class QueueScripts:
                              k.meta, k.pc]  # fmt: skip
         self._fetch_keys = [*self._finish_keys, k.marker]
         batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
-                            k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed]  # fmt: skip
+                      k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed, k.turns]  # fmt: skip
         self._settle_and_fetch = PreparedCall(our_script("settle_and_fetch", len(batch_keys)), batch_keys)
         add_batch_keys = [k.wait, k.meta, k.id, k.prioritized, k.delayed, k.active, k.events, k.pc, k.marker]
         self._add_batch = PreparedCall(our_script("add_batch", len(add_batch_keys)), add_batch_keys)
@@ -311,9 +320,12 @@ class QueueScripts:
         return min(_int(reply), 0)  # a positive answer is the limiter's TTL
 
     async def settle_and_fetch(
-        self, endings: Sequence[Settlement], wanted: int, token: str, rules: FetchRules
+        self, endings: Sequence[Settlement], wanted: int, token: str, rules: FetchRules, *, hurry: bool = False
     ) -> "Batch":
-        """End a batch of plain jobs and take up to `wanted` others, in one call of our own script."""
+        """End a batch of plain jobs and take up to `wanted` others, in one call of our own script.
+
+        With fair turns none are taken while some are not sorted yet; in a `hurry` those that are.
+        """
         k = self.keys
         arguments: list[Argument] = [
             k.base, now_ms(), rules.lock_ms, wanted, token, rules.worker_name,
@@ -321,6 +333,8 @@ class QueueScripts:
         ]  # fmt: skip
         for ending in endings:
             arguments += _ending_arguments(ending)
+        if rules.turns is not None and wanted:
+            arguments += rules.turns.arguments(hurry)
         reply = _list(await self._runner.run_prepared(self._settle_and_fetch, arguments))
         jobs = _list(reply[1])
         return Batch(
@@ -329,6 +343,7 @@ class QueueScripts:
             limited_ms=max(_int(reply[2]), 0),
             next_at_ms=max(_int(reply[3]), 0),
             foreign=_pairs(reply[4]),
+            are_unsorted=_int(reply[5]) == 1,
         )
 
     async def extend_locks(self, held: list[tuple[str, str]], lock_ms: int) -> list[str]:

@@ -20,6 +20,7 @@ from oxyq.engine.processor import Processor
 from oxyq.engine.recovery import StallCheck
 from oxyq.engine.scripts import FetchRules, QueueScripts
 from oxyq.engine.settlement import Keep
+from oxyq.engine.turns import Turns
 from oxyq.errors import ConfigurationError
 
 #: Crashes of our own code within one minute after which the worker gives up, so that its process can restart.
@@ -48,6 +49,7 @@ class Worker:
 
     `handler(job)` returns JSON or an outcome (`oxyq.outcomes`); what it raises is a failed attempt. A plain function
     runs in a thread. `rate`, locks and everything written are BullMQ's, so Node workers can share the queue.
+    `turns`: jobs are taken in fair turns of those whom they are for; the same for all our workers of a queue.
     `on_event` hears what happens (`oxyq.engine.events`). Workers that share a `hub` share its two connections.
     """
 
@@ -60,6 +62,7 @@ class Worker:
         hub: Hub | None = None,
         concurrency: int = 1,
         rate: Rate | None = None,
+        turns: Turns | None = None,
         prefix: str = "bull",
         lock_seconds: float = 30.0,
         stalled_interval_seconds: float = 10.0,
@@ -92,7 +95,7 @@ class Worker:
             concurrency=concurrency,
             timeout_seconds=timeout_seconds,
             lock_ms=lock_ms,
-            fetch_rules=_fetch_rules(lock_ms, self.worker_name, rate),
+            fetch_rules=_fetch_rules(lock_ms, self.worker_name, rate, turns),
             rules=Rules(
                 keep_completed, keep_failed, BackoffRules(backoff_strategies or {}, default_jitter), dead_letter_queue
             ),
@@ -200,10 +203,10 @@ def client_name(keys: QueueKeys, worker_name: str) -> str:
     return f"{keys.prefix}:{encoded}:w:{safe}"
 
 
-def _fetch_rules(lock_ms: int, worker_name: str, rate: Rate | None) -> FetchRules:
+def _fetch_rules(lock_ms: int, worker_name: str, rate: Rate | None, turns: Turns | None) -> FetchRules:
     if rate is None:
-        return FetchRules(lock_ms, worker_name)
-    return FetchRules(lock_ms, worker_name, rate.max_jobs, math.ceil(rate.per_seconds * 1000))
+        return FetchRules(lock_ms, worker_name, turns=turns)
+    return FetchRules(lock_ms, worker_name, rate.max_jobs, math.ceil(rate.per_seconds * 1000), turns)
 
 
 def _at_least(name: str, value: object, least: float) -> None:

@@ -10,6 +10,7 @@
     KEYS[1] wait         KEYS[2] active       KEYS[3] prioritized    KEYS[4] events     KEYS[5] stalled
     KEYS[6] limiter      KEYS[7] delayed      KEYS[8] meta           KEYS[9] pc         KEYS[10] marker
     KEYS[11] completed   KEYS[12] failed      KEYS[13] metrics:completed                KEYS[14] metrics:failed
+    KEYS[15] turns (turns.lua)
     ARGV[1]  key prefix
     ARGV[2]  timestamp in ms
     ARGV[3]  lock time in ms
@@ -25,8 +26,14 @@
       c, f: return value or reason;  d, l: delay in ms;  r: ""
       c, f: jobs to keep as "count:age in s:attempts", each "" for no limit;  else ""
       job fields to update, packed, "" for none
+    Then, only for fair turns:
+      the field of the data whose values have turns
+      the lowest score of jobs that are not urgent: the queue's own priority, as BullMQ scores it
+      "1" to take sorted jobs although others are not sorted yet, "" to sort these first
+      value and weight of each that has one other than 1
   Output: {codes of the endings, jobs taken {id, {field, value, ...}, ...}, ms until the limiter opens,
-           ms timestamp of the next delayed job, ids in active that are no jobs {id, type, ...}}
+           ms timestamp of the next delayed job, ids in active that are no jobs {id, type, ...},
+           1 if jobs wait to be sorted into turns, so that it is worth asking again at once, else 0}
     code 0 OK, -1 no such job, -2 no lock, -3 not active, -6 somebody else's lock, -100 not for this script,
          -101 the job's key holds something that is no job (the id is taken out of active)
     The fields of a job taken are as before it was taken: processedOn, ats and pb are set after they were read.
@@ -34,6 +41,7 @@
 local rcall, rpcall = redis.call, redis.pcall
 local waitKey, activeKey, prioritizedKey, eventsKey, stalledKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local limiterKey, delayedKey, metaKey, pcKey, markerKey = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local turnsKey = KEYS[15]
 local prefix, timestamp, lockMs, wanted, token = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 --@bullmq moveToFinished: batches getNextDelayedTimestamp getRateLimitTTL addBaseMarkerIfNeeded updateJobFields
 
@@ -264,7 +272,6 @@ if endings > 0 then
   end
 end
 
-
 -- Takes up to n ids off the queue into active, as BullMQ orders them: wait first, then by priority.
 local function take(n)
   local ids = rcall("RPOP", waitKey, n) or {}
@@ -274,7 +281,7 @@ local function take(n)
   if #ids < n then
     local popped = rcall("ZPOPMIN", prioritizedKey, n - #ids)
     for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-    if #ids < n then rcall("DEL", pcKey) end -- none left: BullMQ starts counting anew
+    if #ids < n then rcall("DEL", pcKey, turnsKey) end -- none left: BullMQ starts counting anew, and so do turns
   end
   if #ids > 0 then rcall("LPUSH", activeKey, unpack(ids)) end
   return ids
@@ -300,7 +307,7 @@ local function start(id)
   return not deferred
 end
 
-local isBlocked = false
+local isBlocked, areUnsorted = false, false
 if wanted > 0 then
   local free = room()
   isBlocked = free <= 0
@@ -309,6 +316,16 @@ if wanted > 0 then
   local windowMs = tonumber(ARGV[8]) or tonumber(meta[4])
   limitedMs = getRateLimitTTL(most, limiterKey)
   wanted = limitedMs == 0 and math.min(wanted, free) or 0
+  local by = 11 + endings * 6
+  if ARGV[by] and wanted > 0 then
+--@oxyq turns
+    local own, hurry, weights, from, to = ARGV[by + 1], ARGV[by + 2] == "1", {}, nil, nil
+    for i = by + 3, #ARGV, 2 do weights[ARGV[i]] = tonumber(ARGV[i + 1]) end
+    areUnsorted, from, to = sortIntoTurns(ARGV[by], own, weights)
+    if areUnsorted then
+      take = function(n) return takeWhileSorting(n, own, hurry and from, to) end
+    end
+  end
   while wanted > 0 do
     local now = wanted
     if most then
@@ -329,11 +346,11 @@ if wanted > 0 then
       break
     end
   end
-  if #jobs > 0 then addBaseMarkerIfNeeded(markerKey, false) end
+  if #jobs > 0 or areUnsorted then addBaseMarkerIfNeeded(markerKey, false) end
 end
 
 if lastFinished and #jobs == 0 and not isBlocked and limitedMs == 0 and nextAt == 0 and
   rcall("EXISTS", waitKey, activeKey, prioritizedKey) == 0 then
   rcall("XADD", eventsKey, "*", "event", "drained")
 end
-return {codes, jobs, limitedMs, nextAt, foreign}
+return {codes, jobs, limitedMs, nextAt, foreign, areUnsorted and 1 or 0}
