@@ -3,6 +3,9 @@
 All begin with `oxyq:` and the BullMQ prefix in use, so that two installations may share one Redis.
 """
 
+import re
+from functools import lru_cache
+from typing import Final
 from urllib.parse import quote
 
 from oxyq.queues import REMEMBER_SECONDS
@@ -11,6 +14,9 @@ CAMPAIGN_SECONDS = 30 * 24 * 3600
 #: As long as a job's id is remembered: for that long the same message may be asked for again.
 MESSAGE_SECONDS = REMEMBER_SECONDS
 REACHED_SECONDS = 24 * 3600
+
+#: What quoting leaves as it is: most parts, and looking is ten times as fast.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 def organization(organization_id: str, *, prefix: str = "bull") -> str:
@@ -23,14 +29,49 @@ def organizations_index(*, prefix: str = "bull") -> str:
     return _key(prefix, "organizations")
 
 
+def weights(*, prefix: str = "bull") -> str:
+    """Hash: the organizations whose weight in fair turns is not 1. No TTL: settings."""
+    return _key(prefix, "weights")
+
+
+def campaigns(organization_id: str, *, prefix: str = "bull") -> str:
+    """Sorted set: the campaigns of an organization by the time they were made. TTL 30 days, as for each in it."""
+    return _tenant_key(prefix, organization_id, "campaigns")
+
+
 def campaign(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
-    """Hash: the counters and the state of one campaign. TTL 30 days."""
+    """Hash: what one campaign says, its state, its counters and how far it is. TTL 30 days."""
     return _tenant_key(prefix, organization_id, "campaign", campaign_id)
 
 
 def campaign_recipients(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
-    """Hash: how it ended for each recipient of one campaign. TTL 30 days."""
+    """Hash: contact -> "row [status ms detail]", for each planned recipient of one campaign. TTL 30 days."""
     return _tenant_key(prefix, organization_id, "campaign-recipients", campaign_id)
+
+
+def campaign_upload(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
+    """Hash: number -> packed rows as they were handed in, until they are planned. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-upload", campaign_id)
+
+
+def campaign_rows(organization_id: str, campaign_id: str, zone: str, *, prefix: str = "bull") -> str:
+    """List: packed rows of one time zone, their texts frozen. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-rows", campaign_id, zone)
+
+
+def campaign_skipped(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
+    """List: packed rows that were left out by the planning, with the reason. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-skipped", campaign_id)
+
+
+def campaign_open(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
+    """Hash: job id -> place of its row, for each send that was released and has not ended. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-open", campaign_id)
+
+
+def campaign_returned(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
+    """List: places of rows that were taken back, or are to be sent again: released before all others. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-returned", campaign_id)
 
 
 def message(organization_id: str, message_key: str, *, prefix: str = "bull") -> str:
@@ -44,14 +85,52 @@ def contact(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
 
 
 def reached(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
-    """String: a campaign or reminder went out to this person. TTL 1 day."""
+    """String: a reminder went out to this person. TTL 1 day."""
     return _tenant_key(prefix, organization_id, "reached", contact)
 
 
+def campaign_messages(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """List: when campaigns reached this person, in ms, newest first. TTL 1 day, or the frequency cap's."""
+    return _tenant_key(prefix, organization_id, "campaign-messages", contact)
+
+
+def pacing(organization_id: str, *, prefix: str = "bull") -> str:
+    """Beginning of the keys of what an organization may send in all; what follows, and for how long, is said here.
+
+    `:all`, `:answers`, `:bulk`: lists, the times of the last that went (ms, newest first). TTL the limit's window.
+    `:calendar:{slot}:{epoch}`: string, one bit per slot (its length in microseconds). TTL until its last slot is over.
+    `:reserve`: list, times that were promised out of the reserve (ms, in order). TTL until the next may follow.
+    `:turns:{queue}`: list, when those who were kept waiting come back (ms, in order). TTL until the last.
+    Numbers have these too, and `:gaps`: list, times that were promised with a random gap (ms, in order), TTL as there;
+    `:day:{date}`: string, how much of a day's budget is used or promised. TTL until a day after that day;
+    `:slowed:{scope}`: string, until when nothing goes (ms). TTL until then. Pairs have `:all` and `:slowed:pair`.
+    """
+    return _tenant_key(prefix, organization_id, "pacing")
+
+
+def pacing_number(organization_id: str, instance_id: str, *, prefix: str = "bull") -> str:
+    """Beginning of the keys of what one number may send; the keys and their TTL are those of `pacing`."""
+    return _tenant_key(prefix, organization_id, "pacing-number", instance_id)
+
+
+def pacing_pair(organization_id: str, instance_id: str, recipient: str, *, prefix: str = "bull") -> str:
+    """Beginning of the keys of what one person may get from one number; keys and TTL are those of `pacing`."""
+    return _tenant_key(prefix, organization_id, "pacing-pair", instance_id, recipient)
+
+
 def _tenant_key(prefix: str, organization_id: str, *parts: str) -> str:
-    return _key(prefix, "org", organization_id, *parts)
+    return ":".join((_tenant(prefix, organization_id), *map(_quoted, parts)))
+
+
+@lru_cache(4096)
+def _tenant(prefix: str, organization_id: str) -> str:
+    return _key(prefix, "org", organization_id)
 
 
 def _key(prefix: str, *parts: str) -> str:
+    return ":".join(("oxyq", prefix, *map(_quoted, parts)))
+
+
+def _quoted(part: str) -> str:
     # Tenants choose some of these parts. Quoted, "a:b" cannot reach into another tenant's keys.
-    return ":".join(("oxyq", prefix, *(quote(part, safe="") for part in parts)))
+    return part if _PLAIN.fullmatch(part) else quote(part, safe="")

@@ -8,12 +8,15 @@ GatewayError
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from oxyq.errors import OxyqError, PermanentError, TemporaryError
 
 Capability: TypeAlias = Literal["text", "repeats-safely"]
 """`repeats-safely`: sending again with the same key is one message for the recipient."""
+
+Scope: TypeAlias = Literal["pair", "number", "campaign"]
+"""What is to slow down: messages to one person, all of a number, or only campaigns of a number."""
 
 
 class GatewayError(OxyqError):
@@ -33,7 +36,11 @@ class NeverWill(GatewayError, PermanentError):
 
 
 class SlowDown(GatewayError, TemporaryError):
-    """Nothing went out; the other side asks to wait for `retry_after_seconds`."""
+    """Nothing went out; the other side asks to wait for `retry_after_seconds` with what `scope` names."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None, scope: Scope = "number") -> None:
+        super().__init__(message, retry_after_seconds)
+        self.scope: Final = scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ The last four digits of the recipient decide, in all processes that share the lo
 9903  received, but the reply is lost: it is in the log, and the sender sees MaybeSent
 9904  slow: takes `slow_seconds` (2 s), then all is well
 9905  fails on the first attempt of each key (NotSent), then all is well
-9906  asks to slow down once for each key (SlowDown, 1 s), then all is well
+9906  asks its number to slow down once for each key (SlowDown, 1 s), then all is well
+9907  the same for this recipient only: scope pair
+9908  the same for campaigns of its number only: scope campaign
 ====  ==============================================================================
 """
 
@@ -17,13 +19,14 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 from oxyq.errors import InvalidPayload
-from oxyq.gateways.base import Capability, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, SlowDown
+from oxyq.gateways.base import Capability, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, Scope, SlowDown
 from oxyq.jobs import InboundMessage, parse_new, wire
 from oxyq.numbers import normalize_number
 from oxyq.outcomes import JsonValue
@@ -34,7 +37,15 @@ LOSES_THE_REPLY: Final = "9903"
 SLOW: Final = "9904"
 FAILS_FIRST: Final = "9905"
 ASKS_TO_SLOW_DOWN: Final = "9906"
+ASKS_TO_SPARE_A_PERSON: Final = "9907"
+ASKS_TO_SLOW_CAMPAIGNS: Final = "9908"
 
+#: What is to slow down, by the ending that asks for it.
+_SCOPES: Final[Mapping[str, Scope]] = {
+    ASKS_TO_SLOW_DOWN: "number",
+    ASKS_TO_SPARE_A_PERSON: "pair",
+    ASKS_TO_SLOW_CAMPAIGNS: "campaign",
+}
 SLOW_DOWN_SECONDS: Final = 1.0
 
 
@@ -92,8 +103,8 @@ class SimulatorGateway:
             raise NeverWill(f"{key}: the number is not on WhatsApp")
         if ending == FAILS_FIRST and self._is_first_time(key):
             raise NotSent(f"{key}: the connection was refused, this once")
-        if ending == ASKS_TO_SLOW_DOWN and self._is_first_time(key):
-            raise SlowDown(f"{key}: too many messages", retry_after_seconds=SLOW_DOWN_SECONDS)
+        if ending in _SCOPES and self._is_first_time(key):
+            raise SlowDown(f"{key}: too many messages", retry_after_seconds=SLOW_DOWN_SECONDS, scope=_SCOPES[ending])
 
     def _is_first_time(self, key: str) -> bool:
         # A file that can be created only once is a memory that all processes share.

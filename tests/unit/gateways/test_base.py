@@ -26,6 +26,11 @@ def test_only_what_surely_did_not_go_out_is_temporary_or_final(
     assert f"── {type(error).__name__} " in (base.__doc__ or "")
 
 
+def test_slow_down_is_for_the_whole_number_unless_it_says_otherwise() -> None:
+    assert SlowDown("too many").scope == "number"
+    assert SlowDown("too many", scope="pair").scope == "pair"
+
+
 def test_slow_down_carries_its_time() -> None:
     assert SlowDown("too many", retry_after_seconds=2).retry_after_seconds == 2
     assert NotSent("refused").retry_after_seconds is None

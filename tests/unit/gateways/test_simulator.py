@@ -137,6 +137,8 @@ async def test_a_line_that_is_still_being_written_is_not_read(gateway: Simulator
         ("9904", ["sent", "sent", "sent"], 3),
         ("9905", [NotSent, "sent", "sent"], 2),
         ("9906", [SlowDown, "sent", "sent"], 2),
+        ("9907", [SlowDown, "sent", "sent"], 2),
+        ("9908", [SlowDown, "sent", "sent"], 2),
     ],
 )
 async def test_the_last_four_digits_decide(log_path: Path, ending: str, outcomes: list[object], received: int) -> None:
@@ -166,11 +168,14 @@ async def test_what_fails_once_fails_once_for_each_key(gateway: SimulatorGateway
     await gateway.close()
 
 
-async def test_slow_down_asks_for_one_second(gateway: SimulatorGateway) -> None:
+@pytest.mark.parametrize(("ending", "scope"), [("9906", "number"), ("9907", "pair"), ("9908", "campaign")])
+async def test_slow_down_asks_for_one_second_and_says_with_what(
+    gateway: SimulatorGateway, ending: str, scope: str
+) -> None:
     with pytest.raises(SlowDown) as caught:
-        await gateway.send(text_to("5511999999906"))
+        await gateway.send(text_to(f"551199999{ending}"))
 
-    assert caught.value.retry_after_seconds == 1.0
+    assert (caught.value.retry_after_seconds, caught.value.scope) == (1.0, scope)
 
 
 async def test_the_slow_number_takes_its_time_before_the_message_is_received(
