@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 import redis.asyncio
 
-from oxyq.campaigns.progress import CampaignProgress
+from oxyq.campaigns.control import CampaignControl
+from oxyq.campaigns.overview import CampaignOverview
+from oxyq.campaigns.release import CampaignRelease
+from oxyq.campaigns.store import CampaignStore
 from oxyq.contacts import ContactStore
 from oxyq.dead_letters import DeadLetters
 from oxyq.embedded import EmbeddedServer
@@ -19,20 +22,23 @@ from oxyq.engine.scripts import now_ms
 from oxyq.errors import ConfigurationError
 from oxyq.gateways.base import Gateway
 from oxyq.gateways.simulator import SimulatorGateway
-from oxyq.jobs import AnyPayload, Automation, CampaignRequest, CampaignSend, InboundMessage
+from oxyq.jobs import AnyPayload, Automation, CampaignRequest, CampaignRun, CampaignSend, InboundMessage
 from oxyq.maintenance.periodic import Periodic
 from oxyq.maintenance.sweep import Sweep
-from oxyq.organizations import OrganizationStore
+from oxyq.maintenance.weights import WEIGHTS_SECONDS, Weights
+from oxyq.organizations import OrganizationStore, RecentOrganizations
+from oxyq.pacing.limiter import Limiter
 from oxyq.producer import Producer
 from oxyq.queues import DEAD_LETTER
 from oxyq.redis_connection import configured_address, redis_client
 from oxyq.replies.owner import status_text
+from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Ledger
 from oxyq.sending.sender import Sender
 from oxyq.settings import Settings
 from oxyq.telemetry.events import Telemetry
 from oxyq.workers.automation import AutomationHandler
-from oxyq.workers.campaign import CampaignPlanner, CampaignReport, CampaignSender
+from oxyq.workers.campaign import CampaignEndings, CampaignRunner, CampaignSender, CampaignTaker
 from oxyq.workers.message import MessageHandler
 from oxyq.workers.pool import WorkerPool
 from oxyq.workers.runner import Handle, Runner
@@ -50,7 +56,10 @@ class App:
     organizations: OrganizationStore
     contacts: ContactStore
     producer: Producer
-    progress: CampaignProgress
+    campaigns: CampaignStore
+    campaign_control: CampaignControl
+    campaign_overview: CampaignOverview
+    limiter: Limiter
     dead_letters: DeadLetters
     queues: dict[str, Queue]
     _background: set[asyncio.Task[None]] = field(default_factory=set)
@@ -81,12 +90,17 @@ class Workers:
             )
         self._app = app
         self._gateway = _gateway(app.settings)
-        self._report = CampaignReport(app.progress, app.producer, app.organizations, app.telemetry)
-        runner = Runner(app.organizations, self._handlers(), self._report.task_ended, app.telemetry, now_ms)
+        organizations = RecentOrganizations(app.organizations)
+        self._endings = CampaignEndings(app.campaigns, app.producer, organizations, app.telemetry)
+        runner = Runner(organizations, self._handlers(), self._endings.task_ended, app.telemetry)
         policies = [policy for name, policy in app.settings.policies.items() if name in queues]
-        self.pool = WorkerPool(app.hub, policies, app.settings, runner.run_job, self._heard)
+        weights = Weights(app.hub)
+        self.pool = WorkerPool(app.hub, policies, app.settings, runner.run_job, self._heard, weights.now)
         sweep = Sweep(app.hub, tuple(app.settings.policies))
-        self._chores = [Periodic("sweep", sweep.run_once, app.settings.sweep_seconds, app.telemetry)]
+        self._chores = [
+            Periodic("sweep", sweep.run_once, app.settings.sweep_seconds, app.telemetry),
+            Periodic("weights", weights.run_once, WEIGHTS_SECONDS, app.telemetry),
+        ]
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -105,7 +119,8 @@ class Workers:
 
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
         app = self._app
-        sender = Sender(self._gateway, Ledger(app.hub))
+        sender = Sender(self._gateway, Ledger(app.hub), app.limiter)
+        release = CampaignRelease(app.campaigns, app.producer, app.queues["campaign"], app.limiter)
 
         async def status() -> str:
             return status_text(await app.queue_counts())
@@ -113,15 +128,16 @@ class Workers:
         return {
             InboundMessage: MessageHandler(sender, app.contacts, status),
             Automation: AutomationHandler(sender, app.contacts, now_ms),
-            CampaignRequest: CampaignPlanner(app.producer, app.contacts, self._report, app.telemetry),
-            CampaignSend: CampaignSender(sender, app.contacts),
+            CampaignRequest: CampaignTaker(app.campaign_control),
+            CampaignRun: CampaignRunner(app.campaigns, release, self._endings, sender.lanes, app.telemetry, now_ms),
+            CampaignSend: CampaignSender(sender, now_ms),
         }
 
     def _heard(self, event: EngineEvent) -> None:
         self._app.telemetry.emit(event)
         if isinstance(event, JobFailed) and event.retry_in_ms is None:
             # Also told by the runner, except when the handler had no say: a timeout, or a worker that died.
-            task = asyncio.get_running_loop().create_task(self._report.job_died(event.job))
+            task = asyncio.get_running_loop().create_task(self._endings.job_died(event.job))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
@@ -145,6 +161,9 @@ async def open_app(settings: Settings, telemetry: Telemetry | None = None) -> As
 async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> AsyncIterator[App]:
     prefix = settings.redis_prefix
     hub, client = Hub(address, prefix=prefix), redis_client(address)
+    queues = {name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)}
+    producer, campaigns, limiter = Producer(hub, settings.policies), CampaignStore(hub), Limiter(hub)
+    organizations, lanes = OrganizationStore(client, prefix=prefix), Lanes(settings.gateway)
     try:
         yield App(
             settings=settings,
@@ -152,12 +171,15 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             hub=hub,
             redis=client,
             telemetry=telemetry,
-            organizations=OrganizationStore(client, prefix=prefix),
+            organizations=organizations,
             contacts=ContactStore(client, prefix=prefix),
-            producer=Producer(hub, settings.policies),
-            progress=CampaignProgress(client, prefix=prefix),
+            producer=producer,
+            campaigns=campaigns,
+            campaign_control=CampaignControl(campaigns, producer, queues["campaign"], organizations, limiter, lanes),
+            campaign_overview=CampaignOverview(limiter, lanes),
+            limiter=limiter,
             dead_letters=DeadLetters(hub),
-            queues={name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)},
+            queues=queues,
         )
     finally:
         await hub.close()

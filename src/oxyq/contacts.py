@@ -72,14 +72,20 @@ class ContactStore:
         return out
 
     async def reached(self, organization_id: str, number: str) -> None:
-        """A campaign or reminder has just gone out to this person."""
+        """A reminder has just gone out to this person; what campaigns send is noted with its claim in the ledger."""
         with as_unavailable("contacts"):
             await self._client.set(self._reached_key(organization_id, number), "1", ex=redis_keys.REACHED_SECONDS)
 
     async def was_reached(self, organization_id: str, number: str) -> bool:
-        """Whether one went out within a day."""
+        """Whether a campaign or reminder went out to this person within a day."""
+        contact = contact_key(normalize_number(number))
+        campaigns = redis_keys.campaign_messages(organization_id, contact, prefix=self._prefix)
         with as_unavailable("contacts"):
-            return bool(await self._client.exists(self._reached_key(organization_id, number)))
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.exists(self._reached_key(organization_id, number))
+                pipe.lindex(campaigns, 0)
+                by_reminder, last = await pipe.execute()
+        return bool(by_reminder) or (last is not None and int(last) > now_ms() - redis_keys.REACHED_SECONDS * 1000)
 
     async def _note(self, organization_id: str, number: str, state: str, source: str, words: str) -> bool:
         key = self._key(organization_id, number)

@@ -6,6 +6,7 @@ OxyqError
 ├── IdConflict            this id was taken by other data: use another id, or the same data
 ├── QueueUnavailable      Redis did not take or give it: try again later
 ├── NotFound              there is no such thing: check the id
+├── NotAllowed            it cannot be done as things stand: the message says what can
 ├── TemporaryError        it failed now and may work later: retried by the queue's policy
 │   ├── gateways.NotSent      (also a GatewayError)
 │   └── gateways.SlowDown     (also a GatewayError)
@@ -78,6 +79,10 @@ class QueueUnavailable(OxyqError):
 
 class NotFound(OxyqError):
     """There is no such job, dead letter, campaign or organization."""
+
+
+class NotAllowed(OxyqError):
+    """It cannot be done with this campaign as it stands; the message says why."""
 
 
 class TemporaryError(OxyqError):

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic.alias_generators import to_camel
 
 from oxyq.errors import InvalidPayload
-from oxyq.numbers import MAX_NUMBER_CHARACTERS, digits
+from oxyq.numbers import MAX_NUMBER_CHARACTERS, canonical_number, digits
 from oxyq.outcomes import JsonValue
 from oxyq.payload_errors import JSON_FIELDS, TOO_DEEP, invalid_payload, json_type
 from oxyq.templates import VARIABLE_NAME, missing_variable, placeholders
@@ -48,7 +48,8 @@ def _checked_id(value: str) -> str:
     return value
 
 
-def _checked_text(value: str) -> str:
+def check_text(value: str) -> str:
+    """A text that WhatsApp can send; ValueError says what is wrong with it."""
     if len(value) > MAX_TEXT_CHARACTERS:
         raise ValueError(f"has {len(value)} characters; WhatsApp takes at most {MAX_TEXT_CHARACTERS}")
     return _checked_visible(value)
@@ -127,7 +128,7 @@ def _checked_json(value: pydantic.JsonValue) -> pydantic.JsonValue:
 
 
 Id = Annotated[str, AfterValidator(_checked_id)]
-Text = Annotated[str, AfterValidator(_checked_text)]
+Text = Annotated[str, AfterValidator(check_text)]
 _Reason = Annotated[str, AfterValidator(_checked_reason)]
 Number = Annotated[str, AfterValidator(digits)]
 _WrittenNumber = Annotated[str, AfterValidator(_checked_written_number)]
@@ -230,15 +231,33 @@ _Recipient = Annotated[
 ]
 
 
-class CampaignRequest(Payload):
+class CampaignContent(Payload):
+    """What a campaign says, and when it begins; to whom is said by what comes with it, or later."""
+
+    campaign_id: Id = Field(description="your id of this campaign")
+    organization_id: OrganizationId
+    template: Text = Field(description="the text to send, with {{name}} for variables")
+    variables: Variables = Field(default_factory=dict)
+    instance_id: InstanceId | None = None
+    start_at: Milliseconds | None = Field(default=None, description="when to begin, in ms since 1970; without it, now")
+
+    @pydantic.model_validator(mode="after")
+    def _has_a_sound_template(self) -> "CampaignContent":
+        placeholders(self.template)
+        return self
+
+    def job_id(self) -> str:
+        """One job per campaign of an organization."""
+        return _job_id("camp", self.organization_id, self.campaign_id)
+
+
+class CampaignRequest(CampaignContent):
     """One template for many recipients; planned into one `CampaignSend` for each.
 
     The numbers stay as they were written: a list of thousands always holds some that are none, and planning
     counts and lists them. Only a request without a single good number is refused.
     """
 
-    campaign_id: Id = Field(description="your id of this campaign")
-    organization_id: OrganizationId
     # Stops at the first bad element: a million error reports would fill the memory.
     recipients: list[_Recipient] = Field(
         min_length=1,
@@ -246,9 +265,6 @@ class CampaignRequest(Payload):
         fail_fast=True,
         description='a list of numbers, or of {"number": "5511999999999", "variables": {…}}',
     )
-    template: Text = Field(description="the text to send, with {{name}} for variables")
-    variables: Variables = Field(default_factory=dict)
-    instance_id: InstanceId | None = None
 
     @pydantic.model_validator(mode="after")
     def _can_be_planned(self) -> "CampaignRequest":
@@ -260,10 +276,10 @@ class CampaignRequest(Payload):
         first_problem = None
         for number, _ in self.people():
             try:
-                digits(number)
+                canonical_number(number)
                 return
-            except ValueError as error:
-                first_problem = first_problem or str(error)
+            except InvalidPayload as error:
+                first_problem = first_problem or error.problem
         at_row = ".number" if isinstance(self.recipients[0], CampaignRecipient) else ""
         raise InvalidPayload(f"recipients[0]{at_row}", f"{first_problem} (and so it is with all recipients)")
 
@@ -284,9 +300,20 @@ class CampaignRequest(Payload):
             else:
                 yield recipient.number, recipient.variables
 
+
+class CampaignRun(Payload):
+    """The job that takes a campaign along: plans it, releases its sends, sees it end. Ours alone."""
+
+    kind: Literal["campaign.run"] = "campaign.run"
+    v: Literal[1] = 1
+    campaign_id: Id
+    organization_id: OrganizationId
+    generation: int = Field(default=0, ge=0)
+    """Counts up each time a campaign is started or resumed; only the latest run works."""
+
     def job_id(self) -> str:
-        """One job per campaign of an organization."""
-        return _job_id("camp", self.organization_id, self.campaign_id)
+        """One job per campaign and generation."""
+        return _job_id("run", self.organization_id, self.campaign_id, str(self.generation))
 
 
 class CampaignSend(Payload):
@@ -300,10 +327,18 @@ class CampaignSend(Payload):
     text: Text
     step: int = Field(default=0, ge=0, le=1000)
     instance_id: InstanceId | None = None
+    slot: Milliseconds | None = None
+    """The time that was reserved for it among what its number may send."""
+    again: int | None = Field(default=None, ge=1, le=1000)
+    """How often it was asked for again after it had failed: another job, but the same message."""
 
     def job_id(self) -> str:
-        """One job per campaign, recipient and step."""
-        return _job_id("send", self.organization_id, self.campaign_id, self.recipient, str(self.step))
+        """One job per campaign, recipient and step, and one more each time it is asked for again."""
+        return send_job_id(self.organization_id, self.campaign_id, self.recipient, self.step, self.again or 0)
+
+    def message_key(self) -> str:
+        """What it is in the ledger: the same message, however many jobs it takes."""
+        return f"{send_job_id(self.organization_id, self.campaign_id, self.recipient, self.step)}/{self.step}"
 
 
 class NewDeadLetter(Payload):
@@ -321,7 +356,12 @@ class NewDeadLetter(Payload):
         return f"dlq-{self.original_queue}-{self.original_job_id}"
 
 
-AnyPayload: TypeAlias = InboundMessage | Automation | CampaignRequest | CampaignSend
+_CAMPAIGN_KINDS: Final[Mapping[str, "type[CampaignRun | CampaignSend]"]] = {
+    "campaign.run": CampaignRun,
+    "campaign.send": CampaignSend,
+}
+
+AnyPayload: TypeAlias = InboundMessage | Automation | CampaignRequest | CampaignRun | CampaignSend
 
 
 def _job_id(kind: str, *facts: str) -> str:
@@ -332,6 +372,12 @@ def _job_id(kind: str, *facts: str) -> str:
         encoded = fact.encode()
         hashed.update(b"%d:" % len(encoded) + encoded)
     return f"{kind}-{hashed.hexdigest()}"
+
+
+def send_job_id(organization_id: str, campaign_id: str, recipient: str, step: int = 0, again: int = 0) -> str:
+    """The id of a campaign's send job."""
+    facts = (organization_id, campaign_id, recipient, str(step))
+    return _job_id("send", *facts, f"again {again}") if again else _job_id("send", *facts)
 
 
 def wire(payload: BaseModel) -> dict[str, JsonValue]:
@@ -370,8 +416,8 @@ def parse_stored(model: type[Model], data: JsonValue) -> Model:
 
 def _model_for(queue_name: str, data: JsonValue) -> type[AnyPayload]:
     if queue_name == "campaign":
-        is_send = isinstance(data, dict) and data.get("kind") == "campaign.send"
-        return CampaignSend if is_send else CampaignRequest
+        kind = data.get("kind") if isinstance(data, dict) else None
+        return _CAMPAIGN_KINDS.get(kind, CampaignRequest) if isinstance(kind, str) else CampaignRequest
     if queue_name == "message":
         return InboundMessage
     if queue_name == "automation":

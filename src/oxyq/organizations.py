@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import time
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,8 +12,13 @@ from pydantic import AfterValidator, BaseModel, Field
 from oxyq import redis_keys
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import WIRE_CONFIG, InstanceId, Number, OrganizationId, Text, parse_stored, wire
+from oxyq.limits import NumberSettings, RateLimit
 from oxyq.numbers import contact_key, normalize_number
 from oxyq.redis_connection import as_unavailable
+from oxyq.sending_hours import SendingHours
+
+#: Organizations that a worker process keeps in mind; more than that work in one second nowhere.
+MOST_RECENT: Final = 10_000
 
 DEFAULT_HAND_OFF: Final = "Recebemos sua mensagem! Em instantes uma pessoa da nossa equipe vai responder por aqui."
 
@@ -36,6 +42,15 @@ class FaqEntry(BaseModel):
     answer: Text = Field(description="what to answer")
 
 
+class FrequencyCap(BaseModel):
+    """How many messages of campaigns a contact may get from us within how many days."""
+
+    model_config = WIRE_CONFIG
+
+    messages: int = Field(ge=1, le=100)
+    days: int = Field(ge=1, le=30)
+
+
 class Organization(BaseModel):
     """One tenant."""
 
@@ -48,6 +63,19 @@ class Organization(BaseModel):
     instances: list[InstanceId] = Field(default_factory=list, max_length=1000)
     faq: list[FaqEntry] = Field(default_factory=list, max_length=1000)
     hand_off: Text = DEFAULT_HAND_OFF
+    sending_hours: SendingHours | None = Field(
+        default=None, description="when campaigns may go out, by the recipient's clock; without it, always"
+    )
+    frequency_cap: FrequencyCap | None = Field(
+        default=None, description='such as {"messages": 2, "days": 7}; without it, any number'
+    )
+    rate: RateLimit | None = Field(
+        default=None, description='what all its numbers may send together, such as {"max": 60, "perSeconds": 60}'
+    )
+    numbers: dict[InstanceId, NumberSettings] = Field(
+        default_factory=dict, max_length=1000, description="limits of single numbers, by instance id"
+    )
+    weight: int = Field(default=1, ge=1, le=100, description="how many jobs it gets when others get one")
 
     def is_owner(self, number: str) -> bool:
         """Whether this number is one of the owners, with or without the Brazilian ninth digit."""
@@ -79,16 +107,48 @@ class OrganizationStore:
             async with self._client.pipeline(transaction=True) as both:
                 both.set(key, stored)
                 both.sadd(redis_keys.organizations_index(prefix=self._prefix), organization.id)
+                weights = redis_keys.weights(prefix=self._prefix)
+                if organization.weight == 1:
+                    both.hdel(weights, organization.id)
+                else:
+                    both.hset(weights, organization.id, str(organization.weight))
                 await both.execute()
 
     async def list(self) -> list[Organization]:
         """All organizations, by id; raises as `get` does."""
         with as_unavailable("organizations"):
             members = await self._client.smembers(redis_keys.organizations_index(prefix=self._prefix))
-            ids = sorted(str(member, "utf-8") if isinstance(member, bytes) else member for member in members)
+            ids = sorted(_text(member) for member in members)
             keys = [redis_keys.organization(organization_id, prefix=self._prefix) for organization_id in ids]
             stored = await self._client.mget(keys) if keys else []
         return [_decoded(found, text) for found, text in zip(ids, stored, strict=True) if text is not None]
+
+
+class RecentOrganizations:
+    """The organizations as they were a moment ago, for workers: what is changed is heeded after `seconds` at most."""
+
+    def __init__(self, store: OrganizationStore, *, seconds: float = 1.0) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._found: dict[str, tuple[float, Organization]] = {}
+
+    async def get(self, organization_id: str) -> Organization | None:
+        """As `OrganizationStore.get`; one that is not there, or broken, is looked up each time."""
+        recent = self._found.get(organization_id)
+        if recent is not None and time.monotonic() < recent[0]:
+            return recent[1]
+        organization = await self._store.get(organization_id)
+        if organization is None:
+            self._found.pop(organization_id, None)
+        else:
+            if len(self._found) >= MOST_RECENT:
+                self._found.clear()
+            self._found[organization_id] = (time.monotonic() + self._seconds, organization)
+        return organization
+
+
+def _text(reply: str | bytes) -> str:
+    return str(reply, "utf-8") if isinstance(reply, bytes) else reply
 
 
 def _decoded(organization_id: str, stored: str | bytes) -> Organization:

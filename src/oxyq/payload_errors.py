@@ -83,8 +83,10 @@ def _problem(model: type[BaseModel], item: dict[str, Any]) -> str:
             return f"has too many entries; at most {context['max_length']} are taken"
         case "literal_error":
             return f"must be {context['expected']}; this version knows no other"
-        case "greater_than_equal" | "less_than_equal":
-            return "is out of bounds; use a whole number from 0 to 1000"
+        case "greater_than_equal":
+            return f"must be {context['ge']:g} or more"
+        case "less_than_equal":
+            return f"must be {context['le']:g} or less"
         case "invalid_key":
             return "is not a field name; field names are text"
         case "invalid-json-value":

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.hub import Hub
-from oxyq.engine.options import LONGEST_DELAY_MS, Entry, JobOptions
+from oxyq.engine.options import LONGEST_DELAY_MS, MOST_ATTEMPTS, Entry, JobOptions
 from oxyq.engine.queue import Queue
 from oxyq.engine.settlement import Keep
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import (
     Automation,
     CampaignRequest,
-    CampaignSend,
+    CampaignRun,
     InboundMessage,
     NewDeadLetter,
     Payload,
@@ -24,9 +26,34 @@ from oxyq.outcomes import JsonValue
 from oxyq.queues import DEAD_LETTER, REMEMBER_SECONDS, QueuePolicy
 
 #: The names jobs carry in the queues; workers go by the payload, so any other name works too.
-MESSAGE_JOB, AUTOMATION_JOB, CAMPAIGN_JOB, SEND_JOB, DEAD_LETTER_JOB = (
-    "message", "automation", "campaign", "campaign-send", "failed-job",
+MESSAGE_JOB, AUTOMATION_JOB, CAMPAIGN_JOB, RUN_JOB, SEND_JOB, DEAD_LETTER_JOB = (
+    "message", "automation", "campaign", "campaign-run", "campaign-send", "failed-job",
 )  # fmt: skip
+#: Before all sends: a campaign that cannot release is one that does not send.
+RUN_PRIORITY: Final = 1
+RUN_BACKOFF: Final = Backoff("fixed", 5_000, 0.5)
+
+
+#: A clock that is a little off, or a request that took its time, is no schedule in the past.
+LATE_MS: Final = 60_000
+
+
+def check_start(start_at_ms: int | None, now_ms: int) -> None:
+    """InvalidPayload when a campaign is to begin in the past, or in a time that nobody can mean."""
+    if start_at_ms is None:
+        return
+    if start_at_ms < now_ms - LATE_MS:
+        raise InvalidPayload("startAt", "is in the past; leave it out to begin now")
+    if start_at_ms > now_ms + LONGEST_DELAY_MS:
+        raise InvalidPayload("startAt", "is more than 366 days ahead; create the campaign later")
+
+
+class SendJob(NamedTuple):
+    """One send of a campaign, as it goes into the queue."""
+
+    job_id: str
+    data: dict[str, JsonValue]
+    delay_ms: int
 
 
 class Producer:
@@ -71,19 +98,35 @@ class Producer:
         """Send one template to many: planned by a worker into one job per recipient."""
         # In a thread: a list of 100,000 recipients takes more than a second to check.
         campaign = await asyncio.to_thread(lambda: parse_new(CampaignRequest, value, **fields))
+        check_start(campaign.start_at, _now_ms())
         return await self._add("campaign", CAMPAIGN_JOB, campaign, delay_ms=0)
 
-    async def add_sends(self, sends: Sequence[CampaignSend]) -> int:
-        """Add the send jobs of a campaign; returns how many were new, so that planning again adds nothing twice."""
-        options = job_options(self._policies["campaign"])
-        entries = [(Entry(SEND_JOB, wire(send), send.job_id(), options), send.fingerprint()) for send in sends]
-        added, conflicts = await self._queues["campaign"].add_many_once(entries, remember_seconds=REMEMBER_SECONDS)
-        if conflicts:
-            raise InvalidPayload(
-                "campaignId",
-                f"was used before for {len(conflicts)} of these recipients with another text; use a new one",
-            )
-        return added
+    async def add_campaign_run(
+        self, organization_id: str, campaign_id: str, generation: int, *, delay_ms: int = 0
+    ) -> str:
+        """Add the job that takes a campaign along; once for each generation."""
+        run = CampaignRun(campaign_id=campaign_id, organization_id=organization_id, generation=generation)
+        # It must outlive a Redis that is away for minutes, since nothing else takes the campaign along.
+        options = replace(
+            job_options(self._policies["campaign"], delay_ms),
+            priority=RUN_PRIORITY,
+            attempts=MOST_ATTEMPTS,
+            backoff=RUN_BACKOFF,
+        )
+        await self._queues["campaign"].add_many([Entry(RUN_JOB, wire(run), run.job_id(), options)])
+        return run.job_id()
+
+    async def wake_campaign_run(self, organization_id: str, campaign_id: str, generation: int) -> None:
+        """Let the job that takes a campaign along look again now, if it waits."""
+        run = CampaignRun(campaign_id=campaign_id, organization_id=organization_id, generation=generation)
+        await self._queues["campaign"].promote(run.job_id())
+
+    async def add_sends(self, sends: Sequence[SendJob]) -> None:
+        """Add the send jobs of a campaign, each to run after its delay; one that is there already is left as it is."""
+        policy = self._policies["campaign"]
+        await self._queues["campaign"].add_many(
+            [Entry(SEND_JOB, send.data, send.job_id, job_options(policy, send.delay_ms)) for send in sends]
+        )
 
     async def send_to_dlq(self, value: Mapping[str, object] | NewDeadLetter | None = None, **fields: object) -> str:
         """Put a dead letter for a job by hand; one per original job, a second call changes nothing."""

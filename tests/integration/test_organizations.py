@@ -8,7 +8,7 @@ import redis.asyncio
 from oxyq import redis_keys
 from oxyq.errors import InvalidPayload, QueueUnavailable
 from oxyq.jobs import parse_new
-from oxyq.organizations import Organization, OrganizationStore, demo_organization
+from oxyq.organizations import Organization, OrganizationStore, RecentOrganizations, demo_organization
 
 
 @pytest.fixture(params=[True, False], ids=["str", "bytes"])
@@ -98,3 +98,16 @@ async def test_without_redis_the_queue_is_unavailable() -> None:
         for call in (store.get("org_1"), store.list(), store.save(demo_organization())):
             with pytest.raises(QueueUnavailable):
                 await call
+
+
+async def test_what_was_changed_is_heeded_after_a_moment(store: OrganizationStore) -> None:
+    """Workers keep an organization for that long; one that is not there is asked for each time."""
+    kept, at_once = RecentOrganizations(store, seconds=3600), RecentOrganizations(store, seconds=0)
+    assert await kept.get("org_demo") is None
+    await store.save(demo_organization())
+    assert await kept.get("org_demo") == await at_once.get("org_demo") == demo_organization()
+
+    changed = demo_organization().model_copy(update={"name": "Outro nome"})
+    await store.save(changed)
+    assert await kept.get("org_demo") == demo_organization()
+    assert await at_once.get("org_demo") == changed

@@ -8,6 +8,7 @@ import pytest
 import redis.asyncio
 
 from oxyq.engine import Hub, Queue, Worker
+from oxyq.engine.scripts import now_ms
 from oxyq.errors import IdConflict, InvalidPayload, QueueUnavailable
 from oxyq.producer import Producer
 from oxyq.queues import POLICIES, REMEMBER_SECONDS
@@ -126,24 +127,6 @@ async def test_an_automation_waits_for_its_delay_or_its_time(hub: Hub, producer:
     assert [job.data["automationId"] for job in await queue.jobs("prioritized")] == ["past"]  # type: ignore[call-overload,index]
 
 
-async def test_planning_a_campaign_again_adds_nothing_twice(hub: Hub, producer: Producer) -> None:
-    """Also when its first sends are done and removed already."""
-    from oxyq.campaigns.plan import plan
-    from oxyq.jobs import CampaignRequest, parse_new
-
-    request = parse_new(
-        CampaignRequest, campaignId="c", organizationId="org_123", template="Olá",
-        recipients=[f"55119999900{number:02}" for number in range(30)],
-    )  # fmt: skip
-    sends = plan(request).sends
-    assert await producer.add_sends(sends[:20]) == 20
-    queue = Queue("campaign", hub=hub)
-    assert await queue.remove(sends[0].job_id())
-
-    assert await producer.add_sends(sends) == 10
-    assert (await queue.counts())["waiting"] == 29
-
-
 async def test_a_dead_letter_by_hand(hub: Hub, producer: Producer) -> None:
     """Under the agreed name and id; writing it twice is one letter."""
     for _ in range(2):
@@ -183,3 +166,15 @@ async def test_without_redis_a_caller_learns_it_in_time(start_redis: StartRedis)
     with pytest.raises(QueueUnavailable, match=r"cannot be reached|broke"):
         await asyncio.wait_for(producer.add_message_job(MESSAGE, messageId="other"), 10)
     await hub.close()
+
+
+@pytest.mark.parametrize(("away_ms", "problem"), [(-3_600_000, "is in the past"), (400 * 86_400_000, "366 days")])
+async def test_a_campaign_that_is_to_begin_when_nobody_can_mean(
+    producer: Producer, hub: Hub, away_ms: int, problem: str
+) -> None:
+    with pytest.raises(InvalidPayload, match=f"startAt: .*{problem}"):
+        await producer.add_campaign_job(
+            campaign_id="c", organization_id="o", template="Olá", recipients=["5511999990001"],
+            start_at=now_ms() + away_ms,
+        )  # fmt: skip
+    assert (await Queue("campaign", hub=hub).counts())["waiting"] == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from oxyq.app import App, open_app
+from oxyq.campaigns.progress import Progress, progress
 from oxyq.gateways.simulator import Received, read_log
 from oxyq.organizations import demo_organization
 from oxyq.settings import load_settings
@@ -134,12 +135,14 @@ def whatsapp(environment: dict[str, str]) -> WhatsApp:
     return WhatsApp(Path(environment["OXYQ_DATA_DIR"]) / "simulator.jsonl")
 
 
-async def campaign_ended(app: App, campaign_id: str, recipients: int, seconds: float = 90.0) -> dict[str, int]:
-    """Wait until every recipient is accounted for, and return the campaign's counters; fails telling what is open."""
+async def campaign_ended(app: App, campaign_id: str, recipients: int, seconds: float = 90.0) -> Progress:
+    """Wait until every recipient is accounted for, and return the campaign's counts; fails telling what is open."""
     deadline = time.monotonic() + seconds
     while True:
-        counts = await app.progress.counts(ORGANIZATION, campaign_id)
-        if counts.get("planned") == 0 and sum(counts.values()) >= recipients:
+        campaign = await app.campaigns.get(ORGANIZATION, campaign_id)
+        counts = None if campaign is None else progress(campaign)
+        if campaign is not None and counts is not None and campaign.state == "completed":
+            assert counts.recipients == recipients
             return counts
-        assert time.monotonic() < deadline, f"still open: {counts}"
+        assert time.monotonic() < deadline, f"still open: {campaign and campaign.state} {counts}"
         await asyncio.sleep(0.05)

@@ -17,6 +17,8 @@ SHOP: dict[str, Any] = {
     "instances": ["wa_1"],
     "faq": [{"questions": ["aceita pix"], "answer": "Sim!"}],
     "handOff": "Um instante",
+    "numbers": {},
+    "weight": 1,
 }
 
 

@@ -1,7 +1,5 @@
 """When campaigns may send: on the recipient's clock, whatever that clock does."""
 
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo

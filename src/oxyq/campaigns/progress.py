@@ -1,70 +1,84 @@
-"""How far a campaign is: one status per recipient and the counters, right even when jobs run twice."""
+"""How far a campaign is, as people are told: counts that add up, what it waits for, and an honest end."""
 
-import time
-from collections.abc import Awaitable, Sequence
-from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from dataclasses import dataclass
 
-import redis.asyncio
-
-from oxyq import redis_keys
-
-Status: TypeAlias = Literal["planned", "sent", "failed", "unconfirmed", "opted_out"]
-
-_RECORD = (Path(__file__).parent / "record.lua").read_text(encoding="utf-8")
-#: Recipients noted per pipelined write.
-CHUNK = 500
+from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.eta import Estimate, Pace, estimate
+from oxyq.organizations import Organization
+from oxyq.outcomes import JsonValue
 
 
-class CampaignProgress:
-    """The counters of all campaigns, in Redis for 30 days after the last news."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A campaign's counts; sent + failed + unconfirmed + skipped + cancelled + waiting = recipients."""
 
-    def __init__(self, client: redis.asyncio.Redis, *, prefix: str = "bull") -> None:
-        self._client = client
-        self._prefix = prefix
-        self._record = client.register_script(_RECORD)
+    recipients: int
+    waiting: int
+    sent: int
+    """Went out; `delivered` and `read` of them came back as such."""
+    delivered: int
+    read: int
+    failed: int
+    unconfirmed: int
+    """May have gone out, nobody knows, and it is not sent again."""
+    skipped: dict[str, int]
+    cancelled: int
 
-    async def plan(self, organization_id: str, campaign_id: str, recipients: Sequence[str], skipped: int) -> None:
-        """Open a campaign: these recipients are planned; saying so again changes nothing."""
-        keys = self._keys(organization_id, campaign_id)
-        for start in range(0, len(recipients), CHUNK):
-            async with self._client.pipeline(transaction=False) as pipe:
-                for recipient in recipients[start : start + CHUNK]:
-                    await self._record(keys, self._arguments(recipient, "planned"), client=pipe)
-                await pipe.execute()
-        await self._client.hset(keys[0], "skipped", str(skipped))
-        await self._client.expire(keys[0], redis_keys.CAMPAIGN_SECONDS)
-
-    async def planned_all(self, organization_id: str, campaign_id: str) -> bool:
-        """Say that every recipient has its job; True when all of them have ended already."""
-        counters, _ = self._keys(organization_id, campaign_id)
-        await self._client.hset(counters, "complete", "1")
-        counts = await self.counts(organization_id, campaign_id)
-        if counts.get("planned", 0) > 0:
-            return False
-        return bool(await self._client.hsetnx(counters, "endedAt", str(_now_ms())))
-
-    async def record(self, organization_id: str, campaign_id: str, recipient: str, status: Status) -> bool:
-        """Note how it ended for one recipient; True when that was the last one."""
-        answer = await self._record(self._keys(organization_id, campaign_id), self._arguments(recipient, status))
-        return int(answer) == 1
-
-    async def counts(self, organization_id: str, campaign_id: str) -> dict[str, int]:
-        """Recipients by status, and how many were skipped; empty when there is no such campaign."""
-        counters, _ = self._keys(organization_id, campaign_id)
-        stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(counters))
-        return {name: int(number) for name, number in stored.items() if name not in ("complete", "endedAt")}
-
-    def _keys(self, organization_id: str, campaign_id: str) -> list[str]:
-        return [
-            redis_keys.campaign(organization_id, campaign_id, prefix=self._prefix),
-            redis_keys.campaign_recipients(organization_id, campaign_id, prefix=self._prefix),
-        ]
-
-    @staticmethod
-    def _arguments(recipient: str, status: Status) -> list[str | int]:
-        return [recipient, status, redis_keys.CAMPAIGN_SECONDS, _now_ms()]
+    def as_json(self) -> dict[str, JsonValue]:
+        """On the wire."""
+        return {
+            "recipients": self.recipients,
+            "waiting": self.waiting,
+            "sent": self.sent,
+            "delivered": self.delivered,
+            "read": self.read,
+            "failed": self.failed,
+            "unconfirmed": self.unconfirmed,
+            "skipped": {**self.skipped},
+            "cancelled": self.cancelled,
+        }
 
 
-def _now_ms() -> int:
-    return int(time.time() * 1000)
+def progress(campaign: Campaign) -> Progress:
+    """The counts of a campaign; rows that are not planned yet are waiting."""
+    counts = campaign.statuses
+    skipped = {reason: count for reason, count in campaign.skipped.items() if count}
+    for status in ("opted_out", "capped", "removed"):
+        if counts[status]:
+            skipped[status] = skipped.get(status, 0) + counts[status]
+    recipients = max(campaign.total, campaign.uploaded)
+    ended = sum(count for status, count in counts.items() if status != "planned") + sum(campaign.skipped.values())
+    left = recipients - ended
+    is_cancelled = campaign.state == "cancelled"
+    return Progress(
+        recipients=recipients,
+        waiting=0 if is_cancelled else left,
+        sent=counts["sent"] + counts["delivered"] + counts["read"],
+        delivered=counts["delivered"] + counts["read"],
+        read=counts["read"],
+        failed=counts["failed"],
+        unconfirmed=counts["unconfirmed"],
+        skipped=skipped,
+        cancelled=left if is_cancelled else 0,
+    )
+
+
+def expected_end(campaign: Campaign, organization: Organization, pace: Pace, now_ms: int) -> Estimate | None:
+    """When it will be through, if all goes on as it does; None when it does not run, or is not planned yet."""
+    if campaign.state != "running" and not (campaign.state == "paused" and campaign.is_planned):
+        return None
+    done = {zone: int(place.split()[2]) for zone, place in campaign.places.items()}
+    waiting = {zone: count - done.get(zone, 0) for zone, count in campaign.rows.items()}
+    released = campaign.statuses["planned"] - sum(waiting.values())
+    if released > 0 and waiting:
+        # Who is in the queue already, or was taken back, is counted where most are.
+        most = max(waiting, key=lambda zone: waiting[zone])
+        waiting[most] += released
+    return estimate(
+        now_ms,
+        waiting,
+        pace,
+        organization.sending_hours,
+        time_zone=organization.time_zone,
+        measured_per_second=campaign.pace_now(now_ms),
+    )

@@ -9,18 +9,29 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from oxyq import redis_keys
-from oxyq.engine.connection import Reply
+from oxyq.engine.connection import Argument, Reply
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
 from oxyq.engine.lua_runner import Script, ScriptRunner
 from oxyq.engine.scripts import now_ms
+from oxyq.organizations import FrequencyCap
 
 IfUnknown: TypeAlias = Literal["never", "once", "same"]
 """An earlier run may have sent it: never send it again, send it once more, or send it under the same id, which the
 other side takes for one message."""
 
-State: TypeAlias = Literal["sending", "sent", "delivered", "read", "refused", "unconfirmed"]
+State: TypeAlias = Literal[
+    "planned", "sending", "sent", "delivered", "read", "failed", "refused", "unconfirmed", "skipped"
+]
+"""`planned`: nothing was tried yet, and there is no entry. `refused`: nothing went out, and it may be tried again.
+`failed`: WhatsApp took it, and refused it later. `skipped`: not to be sent, for the entry's reason."""
+
+News: TypeAlias = Literal["sent", "delivered", "read", "failed"]
+"""What a gateway may say later of a message."""
+
+Why: TypeAlias = Literal["paused", "cancelled", "opted_out", "capped"]
+"""Why a campaign's message is kept back at the last moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +45,34 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """What a campaign's message must pass at the last moment: its campaign still runs, the contact still wants it,
+    and has not heard from us more often than `cap` allows."""
+
+    campaign_id: str
+    contact: str
+    cap: FrequencyCap | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The answer to "may I send this?".
 
-    `verdict`: "send"; "again", though it may have gone out; "sent" before, as `provider_id`; "unconfirmed", and not
-    to be sent again; "fenced", since the job belongs to somebody else by now.
+    `verdict`: "send"; "again", though it may have gone out; "sent" before, as `detail`; "unconfirmed", and not to be
+    sent again; "fenced", since the job belongs to somebody else by now; "kept" back, with the reason as `detail`.
     """
 
-    verdict: Literal["send", "again", "sent", "unconfirmed", "fenced"]
-    provider_id: str | None = None
+    verdict: Literal["send", "again", "sent", "unconfirmed", "fenced", "kept"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Whether it was news, and whose campaign's message it is, if it is one."""
+
+    is_news: bool
+    campaign_id: str | None
+    contact: str | None
 
 
 class Ledger:
@@ -52,26 +82,44 @@ class Ledger:
         self._hub = hub
         self._runner = ScriptRunner(hub.commands)
 
-    async def claim(self, job: Job, organization_id: str, key: str, if_unknown: IfUnknown) -> Claim:
+    async def claim(
+        self, job: Job, organization_id: str, key: str, if_unknown: IfUnknown, gate: Gate | None = None
+    ) -> Claim:
         """Claim the message `key` for this run of a job; raises QueueUnavailable, and then nothing may go out."""
-        lock = QueueKeys(job.queue, self._hub.prefix).lock(job.id)
-        reply = await self._run(
-            _CLAIM, [self._entry(organization_id, key), lock], [job.token, now_ms(), _LIFE_MS, if_unknown]
-        )
-        verdict, *provider_id = _texts(reply)
-        return Claim(verdict, provider_id[0] if provider_id else None)  # type: ignore[arg-type]  # as the script says
+        keys = [self._entry(organization_id, key), QueueKeys(job.queue, self._hub.prefix).lock(job.id)]
+        arguments: list[Argument] = [job.token, now_ms(), _LIFE_MS, if_unknown]
+        if gate is not None:
+            keys += [
+                redis_keys.campaign(organization_id, gate.campaign_id, prefix=self._hub.prefix),
+                redis_keys.contact(organization_id, gate.contact, prefix=self._hub.prefix),
+                redis_keys.campaign_messages(organization_id, gate.contact, prefix=self._hub.prefix),
+            ]
+            cap = gate.cap
+            most, in_ms = ("", 0) if cap is None else (cap.messages, cap.days * _DAY_MS)
+            arguments += [gate.campaign_id, gate.contact, most, in_ms, max(in_ms, _DAY_MS)]
+        reply = await self._run(_CLAIM, keys, arguments)
+        verdict, *detail = _texts(reply)
+        return Claim(verdict, detail[0] if detail else "")  # type: ignore[arg-type]  # as the script says
 
     async def sent(self, job: Job, organization_id: str, key: str, provider_id: str) -> None:
         """It went out; raises QueueUnavailable, and then its next run will not know."""
         await self._settle(job, organization_id, key, "sent", provider_id)
 
-    async def refused(self, job: Job, organization_id: str, key: str) -> None:
+    async def refused(self, job: Job, organization_id: str, key: str, gate: Gate | None = None) -> None:
         """Nothing went out, so that the next run may send it as if there had been none."""
-        await self._settle(job, organization_id, key, "refused")
+        await self._settle(job, organization_id, key, "refused", gate=gate)
 
     async def unconfirmed(self, job: Job, organization_id: str, key: str) -> None:
         """Nobody knows, and nobody will try again by himself."""
         await self._settle(job, organization_id, key, "unconfirmed")
+
+    async def advance(
+        self, organization_id: str, key: str, news: News, *, at_ms: int, provider_id: str = ""
+    ) -> Advance:
+        """What the gateway says later; older news than what is known changes nothing."""
+        reply = await self._run(_ADVANCE, [self._entry(organization_id, key)], [news, at_ms, _LIFE_MS, provider_id])
+        campaign_id, contact = _texts(reply)
+        return Advance(isinstance(reply, list) and reply[0] == 1, campaign_id or None, contact or None)
 
     async def entry(self, organization_id: str, key: str) -> Entry | None:
         """What is known of a message; None when it was never claimed, or is long past."""
@@ -85,14 +133,23 @@ class Ledger:
         provider = provider_id.decode() if isinstance(provider_id, bytes) else None
         return Entry(state.decode(), int(at), provider, repeated is not None)  # type: ignore[arg-type]  # written here
 
-    async def _settle(self, job: Job, organization_id: str, key: str, state: State, provider_id: str = "") -> None:
-        await self._run(
-            _SETTLE, [self._entry(organization_id, key)], [state, job.token, now_ms(), _LIFE_MS, provider_id]
-        )
+    async def _settle(
+        self,
+        job: Job,
+        organization_id: str,
+        key: str,
+        state: State,
+        provider_id: str = "",
+        gate: Gate | None = None,
+    ) -> None:
+        keys = [self._entry(organization_id, key)]
+        if gate is not None:
+            keys.append(redis_keys.campaign_messages(organization_id, gate.contact, prefix=self._hub.prefix))
+        await self._run(_SETTLE, keys, [state, job.token, now_ms(), _LIFE_MS, provider_id])
 
-    async def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> Reply:
+    async def _run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
         await self._hub.commands.ready(_READY_SECONDS)
-        return await self._runner.run(script, keys, list(arguments))
+        return await self._runner.run(script, keys, arguments)
 
     def _entry(self, organization_id: str, key: str) -> str:
         return redis_keys.message(organization_id, key, prefix=self._hub.prefix)
@@ -106,6 +163,8 @@ def _script(name: str, key_count: int) -> Script:
 
 _CLAIM: Final = _script("claim", 2)
 _SETTLE: Final = _script("settle", 1)
+_ADVANCE: Final = _script("advance", 1)
+_DAY_MS: Final = 24 * 3600 * 1000
 _LIFE_MS: Final = redis_keys.MESSAGE_SECONDS * 1000
 #: Redis being away for longer fails the attempt, and a later one sends.
 _READY_SECONDS: Final = 5.0

@@ -1,12 +1,19 @@
-"""The one way a message goes out: claim, send, write down."""
+"""The one way a message goes out: claim it, wait for its turn, send, write down."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from oxyq.engine.job import Job
-from oxyq.errors import TemporaryError
+from oxyq.engine.scripts import now_ms
+from oxyq.errors import QueueUnavailable, TemporaryError
 from oxyq.gateways.base import Gateway, MaybeSent, NeverWill, NotSent, OutboundText, SlowDown
+from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
-from oxyq.sending.ledger import IfUnknown, Ledger
+from oxyq.pacing.limiter import Go, Kind, Lane, Limiter
+from oxyq.sending.lanes import Lanes
+from oxyq.sending.ledger import Gate, IfUnknown, Ledger, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +29,11 @@ class Unconfirmed:
     """It may have gone out; nobody knows, and it is not sent again."""
 
 
-def sent_value(sent: Sent | Unconfirmed) -> dict[str, JsonValue]:
+def sent_value(sent: "Sent | Unconfirmed | Kept") -> dict[str, JsonValue]:
     """As it stands in a job's result."""
     match sent:
+        case Kept(why):
+            return {"status": why}
         case Unconfirmed():
             return {"status": "unconfirmed"}
         case Sent(provider_id, may_be_twice=True):
@@ -33,40 +42,84 @@ def sent_value(sent: Sent | Unconfirmed) -> dict[str, JsonValue]:
             return {"status": "sent", "providerId": provider_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """It was kept back at the last moment, for this reason; nothing went out."""
+
+    why: Why
+
+
 class LostJob(TemporaryError):
     """The job belongs to another run by now, which sends; nothing went out here."""
 
 
-class Sender:
-    """Sends through `gateway` what the ledger lets through."""
+class NotYet(TemporaryError):
+    """Nothing went out, and nothing may before `at_ms` (ms since 1970); waiting uses no attempt."""
 
-    def __init__(self, gateway: Gateway, ledger: Ledger) -> None:
+    def __init__(self, message: str, at_ms: int) -> None:
+        super().__init__(message)
+        self.at_ms = at_ms
+
+
+#: What to do when nobody knows whether an earlier run sent it: people who wait for an answer rather get it twice.
+_IF_UNKNOWN: Final[Mapping[Kind, IfUnknown]] = {"message": "once", "automation": "once", "campaign": "never"}
+#: A shorter wait is waited in place: putting the job off would take about as long.
+IN_PLACE_MS: Final = 50
+#: What "slow down" means when the other side does not say for how long.
+SLOW_DOWN_SECONDS: Final = {"pair": 6.0, "number": 1.0, "campaign": 3600.0}
+
+
+class Sender:
+    """Sends through `gateway` what the limits and the ledger let through."""
+
+    def __init__(self, gateway: Gateway, ledger: Ledger, limiter: Limiter) -> None:
         self._gateway = gateway
         self._ledger = ledger
+        self._limiter = limiter
+        self.lanes = Lanes(gateway.name)
 
-    async def send(self, job: Job, message: OutboundText, *, if_unknown: IfUnknown) -> Sent | Unconfirmed:
-        """Send one message, unless it went out before.
+    async def send(
+        self,
+        job: Job,
+        message: OutboundText,
+        organization: Organization,
+        *,
+        kind: Kind,
+        is_held: bool = False,
+        gate: Gate | None = None,
+    ) -> Sent | Unconfirmed | Kept:
+        """Send one message, unless it went out before; `is_held`: a time was reserved for it, and has come.
 
-        Raises what the gateway raises when nothing went out, MaybeSent when it may be tried once more, LostJob,
-        QueueUnavailable.
+        Raises NotYet, what the gateway raises when nothing went out, MaybeSent when it may be tried once more,
+        LostJob, QueueUnavailable.
         """
-        if "repeats-safely" in self._gateway.capabilities:
-            if_unknown = "same"
-        organization_id, key = message.organization_id, message.key
-        claim = await self._ledger.claim(job, organization_id, key, if_unknown)
+        lane = self.lanes.of(organization, message.instance_id, message.recipient, kind, now_ms())
+        if_unknown: IfUnknown = "same" if "repeats-safely" in self._gateway.capabilities else _IF_UNKNOWN[kind]
+        organization_id, key = organization.id, message.key
+        claim = await self._ledger.claim(job, organization_id, key, if_unknown, gate)
         match claim.verdict:
             case "sent":
-                return Sent(claim.provider_id or "")
+                return Sent(claim.detail)
             case "unconfirmed":
                 return Unconfirmed()
+            case "kept":
+                return Kept(claim.detail)  # type: ignore[arg-type]  # as the script says
             case "fenced":
                 raise LostJob(f"{job.id} was given to another worker, which sends instead")
             case "send" | "again":
                 pass
         try:
+            # Last of all, so that what the limits let go is at the gateway in that moment.
+            await self._wait_for_its_turn(job, lane, is_held)
             receipt = await self._gateway.send(message)
-        except (NotSent, SlowDown, NeverWill):
-            await self._ledger.refused(job, organization_id, key)
+        except SlowDown as error:
+            await self._ledger.refused(job, organization_id, key, gate)
+            seconds = error.retry_after_seconds or SLOW_DOWN_SECONDS[error.scope]
+            until_ms = now_ms() + round(seconds * 1000)
+            await self._limiter.slow_down(lane, error.scope, until_ms, now_ms=now_ms())
+            raise NotYet(str(error), until_ms) from error
+        except (NotYet, NotSent, NeverWill, QueueUnavailable):
+            await self._ledger.refused(job, organization_id, key, gate)
             raise
         except MaybeSent:
             tried_enough = if_unknown == "never" or (if_unknown == "once" and claim.verdict == "again")
@@ -77,3 +130,17 @@ class Sender:
         # Before the job completes: from here on a crash sends nothing again.
         await self._ledger.sent(job, organization_id, key, receipt.provider_id)
         return Sent(receipt.provider_id, may_be_twice=claim.verdict == "again" and if_unknown != "same")
+
+    async def _wait_for_its_turn(self, job: Job, lane: Lane, is_held: bool) -> None:
+        # One that was put off comes back when the time has come that it was given.
+        is_held = is_held or job.attempts_started > job.attempt
+        while True:
+            now = now_ms()
+            verdict = await self._limiter.go(lane, held_ms=now if is_held else None, now_ms=now)
+            if isinstance(verdict, Go):
+                return
+            wait_ms = verdict.at_ms - now
+            if wait_ms > IN_PLACE_MS:
+                raise NotYet(verdict.why, verdict.at_ms)
+            await asyncio.sleep(wait_ms / 1000)
+            is_held = is_held or verdict.held

@@ -2,6 +2,7 @@
   Writes down how a claimed message ended. A state never goes back: a run that lost its job and speaks late cannot undo
   what a later one knows, but what it did send is never lost.
     KEYS[1]  hash: the ledger's entry of this message
+    KEYS[2]  list: when campaigns reached the contact; only for a message of a campaign
     ARGV[1]  sent | refused | unconfirmed
     ARGV[2]  the token of the run that claimed it
     ARGV[3]  time in ms
@@ -9,12 +10,17 @@
     ARGV[5]  the provider's id, for sent
   Output: 1 written, 0 somebody knows better
 ]]
-local before = redis.call("HMGET", KEYS[1], "state", "run")
+local before = redis.call("HMGET", KEYS[1], "state", "run", "reached")
 local state, isOurs = before[1], before[2] == ARGV[2]
 if state == "sent" or state == "delivered" or state == "read" then return 0 end
 -- "It went out" is true whoever says it; that nothing did is true of one's own run only.
 if ARGV[1] ~= "sent" and not isOurs then return 0 end
 redis.call("HSET", KEYS[1], "state", ARGV[1], "at", ARGV[3])
 if ARGV[1] == "sent" then redis.call("HSET", KEYS[1], "provider", ARGV[5]) end
+if ARGV[1] == "refused" and KEYS[2] and before[3] then
+  -- It was counted with the claim, and did not reach anybody.
+  redis.call("LREM", KEYS[2], 1, before[3])
+  redis.call("HDEL", KEYS[1], "reached")
+end
 redis.call("PEXPIRE", KEYS[1], ARGV[4])
 return 1

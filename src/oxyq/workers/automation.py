@@ -32,6 +32,6 @@ class AutomationHandler:
             text=automation.content,
             key=f"{automation.job_id()}/0",
         )
-        sent = await self._sender.send(task.job, message, if_unknown="once")
+        sent = await self._sender.send(task.job, message, task.organization, kind="automation")
         await self._contacts.reached(task.organization.id, automation.recipient_number)
         return Done(sent_value(sent))

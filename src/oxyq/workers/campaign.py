@@ -1,147 +1,242 @@
-"""A campaign: its seed is planned into one job per recipient; each of those is one message."""
+"""Campaigns: a request is taken in, a run takes it along, and each send is one message."""
 
-from oxyq.campaigns.plan import plan
-from oxyq.campaigns.progress import CampaignProgress, Status
-from oxyq.contacts import ContactStore
+from collections.abc import Callable
+from typing import Final
+
+from oxyq.campaigns.campaign import Campaign, Status
+from oxyq.campaigns.control import CampaignControl
+from oxyq.campaigns.planning import CampaignPlanning
+from oxyq.campaigns.release import REFILL_AT, CampaignRelease
+from oxyq.campaigns.store import CampaignStore
 from oxyq.engine.job import Job
+from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.base import OutboundText
-from oxyq.jobs import CampaignRequest, CampaignSend, decode
+from oxyq.jobs import CampaignRequest, CampaignRun, CampaignSend, decode
+from oxyq.numbers import contact_key
 from oxyq.organizations import Organization
 from oxyq.outcomes import Discard, Done, Failed, Later, Outcome
 from oxyq.producer import Producer
-from oxyq.sending.sender import Sender, sent_value
+from oxyq.sending.lanes import Lanes
+from oxyq.sending.ledger import Gate
+from oxyq.sending.sender import Kept, Sender, sent_value
+from oxyq.sending_hours import next_open, zone_of
 from oxyq.telemetry.events import CampaignEnded, CampaignPlanned, Telemetry
 from oxyq.workers.runner import Organizations, Task
 
+#: What a campaign waits for whose run has failed for good.
+GIVEN_UP: Final = "its run in the dead letters; replay that"
+#: How long one run plans before it lets others have its place.
+PLAN_SECONDS: Final = 10.0
+#: A send that is met while its campaign is paused; resuming takes it back long before.
+PAUSED_MS: Final = 3_600_000
 
-class CampaignPlanner:
-    """Handles the seed: plans the sends and puts them into the queue, each once, whatever crashes in between."""
 
-    def __init__(
-        self, producer: Producer, contacts: ContactStore, report: "CampaignReport", telemetry: Telemetry
-    ) -> None:
-        self._producer = producer
-        self._contacts = contacts
-        self._report = report
-        self._telemetry = telemetry
+class CampaignTaker:
+    """Handles a request, as Node and our own producer add it: what it holds becomes a campaign, and that begins."""
+
+    def __init__(self, control: CampaignControl) -> None:
+        self._control = control
 
     async def __call__(self, task: Task) -> Outcome:
-        """Plan one campaign; a variable without a value discards it before anything is sent."""
+        """Take one campaign in; a variable without a value discards it before anything is sent."""
         request = task.payload
         assert isinstance(request, CampaignRequest)  # noqa: S101 - the runner's table chose us by type
-        planned = plan(request)
-        out = await self._contacts.opted_out(task.organization.id, [send.recipient for send in planned.sends])
-        sends = tuple(send for send in planned.sends if send.recipient not in out)
-        skipped = planned.skipped | dict.fromkeys(sorted(out), "opted out")
-        await self._report.open(task.organization, request.campaign_id, sends, len(skipped))
-        await self._producer.add_sends(sends)
-        for written, why in list(skipped.items())[:100]:
-            await task.job.log(f"skipped {written}: {why}")
-        self._telemetry.emit(CampaignPlanned(task.organization.id, request.campaign_id, len(sends), len(skipped)))
-        await self._report.planned_all(task.organization, request.campaign_id)
-        return Done({"status": "planned", "planned": len(sends), "skipped": len(skipped)})
+        campaign = await self._control.take_in(request)
+        return Done({"status": campaign.state, "recipients": campaign.uploaded})
+
+
+class CampaignRunner:
+    """Handles a run: plans the campaign, releases its sends, and is there until the last has ended."""
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        release: CampaignRelease,
+        endings: "CampaignEndings",
+        lanes: Lanes,
+        telemetry: Telemetry,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._planning = CampaignPlanning(store)
+        self._release = release
+        self._endings = endings
+        self._lanes = lanes
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+
+    async def __call__(self, task: Task) -> Outcome:
+        """One step of a campaign, put off until the next is due."""
+        run = task.payload
+        assert isinstance(run, CampaignRun)  # noqa: S101 - the runner's table chose us by type
+        campaign = await self._store.get(task.organization.id, run.campaign_id)
+        if campaign is None or campaign.generation != run.generation:
+            return Done({"status": "superseded"})
+        if campaign.state == "scheduled":
+            now_ms = self._now_ms()
+            if (campaign.start_at or 0) > now_ms:
+                return Later(campaign.start_at or 0, "scheduled")
+            await self._store.move(task.organization.id, campaign.id, "begin")
+            return Later(now_ms, "its time has come")
+        if campaign.state == "planning":
+            return await self._plan(campaign, task.organization)
+        if campaign.state == "running":
+            return await self._go_on(campaign, task.organization)
+        return Done({"status": campaign.state})
+
+    async def _plan(self, campaign: Campaign, organization: Organization) -> Outcome:
+        if await self._planning.go_on(campaign, organization, seconds=PLAN_SECONDS):
+            began, ended = await self._store.planned_all(campaign)
+            planned = await self._store.get(organization.id, campaign.id)
+            if began and planned is not None:
+                left_out = sum(planned.skipped.values())
+                self._telemetry.emit(CampaignPlanned(organization.id, campaign.id, planned.total - left_out, left_out))
+            if ended:
+                await self._endings.ended(organization, campaign.id)
+                return Done({"status": "completed"})
+        return Later(self._now_ms(), "planning")
+
+    async def _go_on(self, campaign: Campaign, organization: Organization) -> Outcome:
+        now_ms = self._now_ms()
+        lane = self._lanes.of(organization, campaign.instance_id, None, "campaign", now_ms)
+        step = await self._release.go_on(campaign, organization, lane, now_ms)
+        await self._store.passed(campaign, step.waits, step.waits_until, now_ms, campaign.pace_now(now_ms))
+        return Later(step.at_ms, step.waits or "sending")
 
 
 class CampaignSender:
     """Handles one send of a campaign; what may have gone out is never sent again, and nobody is who opted out."""
 
-    def __init__(self, sender: Sender, contacts: ContactStore) -> None:
+    def __init__(self, sender: Sender, now_ms: Callable[[], int]) -> None:
         self._sender = sender
-        self._contacts = contacts
+        self._now_ms = now_ms
 
     async def __call__(self, task: Task) -> Outcome:
         """Send one message of a campaign."""
-        send = task.payload
+        send, organization = task.payload, task.organization
         assert isinstance(send, CampaignSend)  # noqa: S101 - the runner's table chose us by type
-        # Asked again at the last moment: many a campaign waits for hours.
-        if await self._contacts.opted_out(task.organization.id, [send.recipient]):
-            return Done({"status": "opted_out"})
+        now_ms = self._now_ms()
+        hours = organization.sending_hours
+        if hours is not None:
+            opens = next_open(hours, zone_of(send.recipient, organization.time_zone), now_ms)
+            if opens > now_ms:
+                return Later(opens, "quiet hours")
         message = OutboundText(
-            organization_id=task.organization.id,
+            organization_id=organization.id,
             instance_id=send.instance_id,
             recipient=send.recipient,
             text=send.text,
-            key=f"{send.job_id()}/{send.step}",
+            key=send.message_key(),
         )
-        sent = await self._sender.send(task.job, message, if_unknown="never")
-        await self._contacts.reached(task.organization.id, send.recipient)
+        # Asked at the last moment, together with the claim: many a campaign waits for hours.
+        gate = Gate(send.campaign_id, contact_key(send.recipient), organization.frequency_cap)
+        sent = await self._sender.send(
+            task.job, message, organization, kind="campaign", is_held=send.slot is not None, gate=gate
+        )
+        if sent == Kept("paused"):
+            return Later(now_ms + PAUSED_MS, "paused")
         return Done(sent_value(sent))
 
 
-class CampaignReport:
-    """Keeps the counters of campaigns, and tells the owner when one has ended."""
+class CampaignEndings:
+    """Notes how each send ended, wakes the run when more can be released, and tells the owner when all has ended."""
 
     def __init__(
-        self, progress: CampaignProgress, producer: Producer, organizations: Organizations, telemetry: Telemetry
+        self, store: CampaignStore, producer: Producer, organizations: Organizations, telemetry: Telemetry
     ) -> None:
-        self._progress = progress
+        self._store = store
         self._producer = producer
         self._organizations = organizations
         self._telemetry = telemetry
 
-    async def open(
-        self, organization: Organization, campaign_id: str, sends: tuple[CampaignSend, ...], skipped: int
-    ) -> None:
-        """Note who is planned, before the first job exists."""
-        await self._progress.plan(organization.id, campaign_id, [send.recipient for send in sends], skipped)
-
-    async def planned_all(self, organization: Organization, campaign_id: str) -> None:
-        """Note that every recipient has a job."""
-        if await self._progress.planned_all(organization.id, campaign_id):
-            await self._ended(organization, campaign_id)
-
     async def task_ended(self, task: Task, outcome: Outcome) -> None:
-        """Note how one attempt at a send ended, if that is the end for its recipient."""
-        if isinstance(task.payload, CampaignSend) and (status := _status(task.job, outcome)):
-            await self._note(task.organization, task.payload, status)
+        """Note how one attempt at a send ended, if that is the end for its recipient; and a run that is given up."""
+        ending = _ending(task.job, outcome)
+        if isinstance(task.payload, CampaignSend) and ending is not None:
+            await self._note(task.organization, task.payload, *ending)
+        if isinstance(task.payload, CampaignRun) and ending is not None and ending[0] == "failed":
+            await self._run_given_up(task.payload)
 
     async def job_died(self, job: Job) -> None:
-        """Note a send that failed without its handler having a say: its worker died too often."""
+        """Note a send or run that failed without its handler having a say: its worker died too often."""
         try:
             payload = decode(job.queue, job.data)
         except InvalidPayload:
             return
         organization = await self._organizations.get(payload.organization_id)
         if isinstance(payload, CampaignSend) and organization is not None:
-            await self._note(organization, payload, "failed")
+            await self._note(organization, payload, "failed", "its worker died or took too long")
+        if isinstance(payload, CampaignRun):
+            await self._run_given_up(payload)
 
-    async def _note(self, organization: Organization, send: CampaignSend, status: Status) -> None:
-        if await self._progress.record(organization.id, send.campaign_id, send.recipient, status):
-            await self._ended(organization, send.campaign_id)
+    async def _run_given_up(self, run: CampaignRun) -> None:
+        """Nothing takes the campaign along any more: say where to look."""
+        campaign = await self._store.get(run.organization_id, run.campaign_id)
+        if campaign is not None and campaign.generation == run.generation:
+            await self._store.passed(campaign, GIVEN_UP, None, now_ms(), campaign.per_second)
 
-    async def _ended(self, organization: Organization, campaign_id: str) -> None:
-        counts = await self._progress.counts(organization.id, campaign_id)
+    async def _note(self, organization: Organization, send: CampaignSend, status: Status | None, detail: str) -> None:
+        noted = await self._store.note(
+            organization.id,
+            send.campaign_id,
+            contact_key(send.recipient),
+            status,
+            # Gateways begin with the message's key, which says nothing to whoever reads the report.
+            detail=detail.removeprefix(f"{send.message_key()}: "),
+            job_id=send.job_id(),
+        )
+        if noted.is_last:
+            await self.ended(organization, send.campaign_id)
+        if noted.is_last or noted.open_sends in (0, REFILL_AT):
+            await self._producer.wake_campaign_run(organization.id, send.campaign_id, noted.generation)
+
+    async def ended(self, organization: Organization, campaign_id: str) -> None:
+        """Tell that a campaign is over."""
+        campaign = await self._store.get(organization.id, campaign_id)
+        if campaign is None:
+            return
+        counts = {str(status): count for status, count in campaign.statuses.items()}
+        counts["skipped"] = sum(campaign.skipped.values())
         self._telemetry.emit(CampaignEnded(organization.id, campaign_id, counts))
         if organization.owners:
+            again = f" ({campaign.again + 1})" if campaign.again else ""
             await self._producer.add_automation_job(
-                automation_id=f"summary of {campaign_id}"[:128],
+                automation_id=f"summary of {campaign_id}{again}"[:128],
                 organization_id=organization.id,
                 type="campaign-summary",
                 recipient_number=organization.owners[0],
-                content=_summary(campaign_id, counts),
+                content=_summary(campaign),
             )
 
 
-def _status(job: Job, outcome: Outcome) -> Status | None:
+def _ending(job: Job, outcome: Outcome) -> tuple[Status | None, str] | None:
+    """The status that an outcome means for the recipient, with what is to be said of it; None while it goes on."""
     match outcome:
+        case Done({"status": "sent", "providerId": str(provider_id)}):
+            return "sent", provider_id
         case Done({"status": "unconfirmed"}):
-            return "unconfirmed"
+            return "unconfirmed", ""
         case Done({"status": "opted_out"}):
-            return "opted_out"
+            return "opted_out", ""
+        case Done({"status": "capped"}):
+            return "capped", ""
         case Done():
-            return "sent"
-        case Discard():
-            return "failed"
-        case Failed():
-            return "failed" if job.is_last_attempt else None
+            return None, ""  # cancelled
+        case Discard(reason):
+            return "failed", reason
+        case Failed(reason):
+            return ("failed", reason) if job.is_last_attempt else None
         case Later():
             return None
 
 
-def _summary(campaign_id: str, counts: dict[str, int]) -> str:
+def _summary(campaign: Campaign) -> str:
+    counts = campaign.statuses
+    sent = counts["sent"] + counts["delivered"] + counts["read"]
+    left_out = sum(campaign.skipped.values()) + counts["opted_out"] + counts["capped"] + counts["removed"]
     return (
-        f"Campanha {campaign_id} terminou: {counts.get('sent', 0)} enviadas, {counts.get('failed', 0)} com falha, "
-        f"{counts.get('unconfirmed', 0)} sem confirmação, {counts.get('skipped', 0) + counts.get('opted_out', 0)} não "
-        "enviadas (número inválido ou repetido, ou a pessoa pediu para sair)."
+        f"Campanha {campaign.id} terminou: {sent} enviadas, {counts['failed']} com falha, "
+        f"{counts['unconfirmed']} sem confirmação, {left_out} não enviadas (número inválido ou repetido, a pessoa "
+        "pediu para sair ou já recebeu o bastante)."
     )

@@ -40,7 +40,7 @@ class MessageHandler:
             text=reply.text,
             key=f"{message.job_id()}/0",
         )
-        sent = await self._sender.send(task.job, answer, if_unknown="once")
+        sent = await self._sender.send(task.job, answer, task.organization, kind="message")
         return Done({**sent_value(sent), "route": reply.route})
 
     async def _heed(self, wish: opt_out.Wish, message: InboundMessage, organization: Organization) -> str | None:

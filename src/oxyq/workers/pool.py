@@ -1,12 +1,13 @@
 """All workers of one process: one per queue, sharing two connections, started and stopped together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from oxyq.engine.events import EngineEvent
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.settlement import Keep
+from oxyq.engine.turns import Turns
 from oxyq.engine.worker import Rate, Worker
 from oxyq.outcomes import Outcome
 from oxyq.queues import DEAD_LETTER, QueuePolicy
@@ -14,7 +15,7 @@ from oxyq.settings import Settings
 
 
 class WorkerPool:
-    """Runs `run_job` for every queue in `policies`."""
+    """Runs `run_job` for every queue in `policies`; `weights`: the turns that organizations have, as they are now."""
 
     def __init__(
         self,
@@ -23,8 +24,9 @@ class WorkerPool:
         settings: Settings,
         run_job: Callable[[Job], Awaitable[Outcome]],
         on_event: Callable[[EngineEvent], None],
+        weights: Mapping[str, float],
     ) -> None:
-        self._workers = [_worker(hub, policy, settings, run_job, on_event) for policy in policies]
+        self._workers = [_worker(hub, policy, settings, run_job, on_event, weights) for policy in policies]
 
     async def start(self) -> None:
         """Begin to work on every queue."""
@@ -51,6 +53,7 @@ def _worker(
     settings: Settings,
     run_job: Callable[[Job], Awaitable[Outcome]],
     on_event: Callable[[EngineEvent], None],
+    weights: Mapping[str, float],
 ) -> Worker:
     return Worker(
         policy.name,
@@ -58,6 +61,7 @@ def _worker(
         hub=hub,
         concurrency=policy.concurrency,
         rate=Rate(policy.rate_max, policy.rate_seconds),
+        turns=Turns(by="organizationId", priority=policy.priority, weights=weights),
         lock_seconds=settings.lock_seconds,
         stalled_interval_seconds=settings.stalled_interval_seconds,
         max_stalled=settings.max_stalled,

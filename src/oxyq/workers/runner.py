@@ -6,10 +6,10 @@ from typing import Protocol, TypeAlias
 
 from oxyq.engine.job import Job
 from oxyq.errors import InvalidPayload, PermanentError
-from oxyq.gateways.base import SlowDown
 from oxyq.jobs import AnyPayload, decode
 from oxyq.organizations import Organization
 from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
+from oxyq.sending.sender import NotYet
 from oxyq.telemetry.events import JobHandled, Telemetry
 
 
@@ -42,13 +42,11 @@ class Runner:
         handlers: Mapping[type[AnyPayload], Handle],
         report: Report,
         telemetry: Telemetry,
-        now_ms: Callable[[], int],
     ) -> None:
         self._organizations = organizations
         self._handlers = handlers
         self._report = report
         self._telemetry = telemetry
-        self._now_ms = now_ms
 
     async def run_job(self, job: Job) -> Outcome:
         """Run one job and return how it ended; a failed attempt is raised, so that the engine keeps its trace."""
@@ -77,9 +75,8 @@ class Runner:
         match error:
             case InvalidPayload():
                 return Discard(f"invalid: {error}")
-            case SlowDown():
-                wait_ms = round((error.retry_after_seconds or 1.0) * 1000)
-                return Later(self._now_ms() + wait_ms, str(error))
+            case NotYet():
+                return Later(error.at_ms, str(error))
             case PermanentError():
                 return Discard(str(error))
             case _:

@@ -6,7 +6,8 @@ import pytest
 import redis.asyncio
 
 from oxyq import redis_keys
-from oxyq.sending.ledger import Claim, IfUnknown, Ledger
+from oxyq.organizations import FrequencyCap
+from oxyq.sending.ledger import Claim, Gate, IfUnknown, Ledger, News
 from tests.integration.sending.conftest import Run
 
 ORG, KEY = "org_demo", "camp-1/5511999990001/1"
@@ -112,3 +113,54 @@ async def test_entries_live_for_eight_days(
             await ledger.sent(job, ORG, KEY, "wamid-1")
         ttl = await redis_client.ttl(redis_keys.message(ORG, KEY, prefix=prefix))
         assert 8 * 24 * 3600 - 60 < ttl <= 8 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("before", "news", "after"),
+    [
+        ("sent", ["delivered", "read"], "read"),
+        ("sent", ["read", "delivered", "sent"], "read"),
+        ("sent", ["failed"], "failed"),
+        ("sent", ["delivered", "failed"], "delivered"),
+        ("unconfirmed", ["sent"], "sent"),
+        ("unconfirmed", ["delivered"], "delivered"),
+        ("unconfirmed", ["failed"], "failed"),
+        ("refused", ["delivered"], "refused"),
+    ],
+)
+async def test_news_only_move_a_message_forward(
+    ledger: Ledger, run: Run, before: str, news: list[News], after: str
+) -> None:
+    """Statuses come in any order, and more than once; what nobody knew is settled by them."""
+    job, gate = await run(), Gate("c-1", "5511999990001")
+    await ledger.claim(job, ORG, KEY, "never", gate)
+    match before:
+        case "sent":
+            await ledger.sent(job, ORG, KEY, "wamid-1")
+        case "unconfirmed":
+            await ledger.unconfirmed(job, ORG, KEY)
+        case _:
+            await ledger.refused(job, ORG, KEY, gate)
+
+    advances = [await ledger.advance(ORG, KEY, item, at_ms=1) for item in [*news, news[-1]]]
+
+    entry = await ledger.entry(ORG, KEY)
+    assert entry is not None
+    assert entry.state == after
+    assert not advances[-1].is_news
+    assert (advances[0].campaign_id, advances[0].contact) == ("c-1", "5511999990001")
+
+
+async def test_what_was_settled_by_the_gateway_is_not_sent_again(ledger: Ledger, run: Run) -> None:
+    await ledger.claim(await run(), ORG, KEY, "once")
+    await ledger.advance(ORG, KEY, "delivered", at_ms=1, provider_id="wamid-9")
+    assert await ledger.claim(await run(), ORG, KEY, "once") == Claim("sent", "wamid-9")
+
+
+async def test_a_message_that_is_tried_again_is_counted_once(ledger: Ledger, run: Run) -> None:
+    """By a gateway that takes both for one message."""
+    gate = Gate("c-1", "5511999990001", FrequencyCap(messages=2, days=7))
+    for _ in range(3):
+        assert (await ledger.claim(await run(), ORG, KEY, "same", gate)).verdict in ("send", "again")
+    assert (await ledger.claim(await run(), ORG, "another", "same", gate)).verdict == "send"
+    assert (await ledger.claim(await run(), ORG, "a third", "same", gate)).verdict == "kept"

@@ -1,11 +1,22 @@
 """Claim, send, write down: what goes out, through gateways that fail in every way they may."""
 
-import pytest
+import asyncio
+from dataclasses import replace
 
+import pytest
+import redis.asyncio
+
+from oxyq import redis_keys
+from oxyq.contacts import ContactStore
+from oxyq.engine import Hub
 from oxyq.engine.job import Job
+from oxyq.engine.scripts import now_ms
 from oxyq.gateways.base import GatewayError, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, SlowDown
-from oxyq.sending.ledger import IfUnknown, Ledger
-from oxyq.sending.sender import LostJob, Sender, Sent, Unconfirmed
+from oxyq.limits import NumberSettings, RateLimit
+from oxyq.organizations import FrequencyCap, demo_organization
+from oxyq.pacing.limiter import Kind, Limiter
+from oxyq.sending.ledger import Gate, Ledger
+from oxyq.sending.sender import Kept, LostJob, NotYet, Sender, Sent, Unconfirmed
 from tests.integration.sending.conftest import Run
 
 MESSAGE = OutboundText("org_demo", "wa_demo", "5511999990001", "oi", "camp-1/5511999990001/1")
@@ -34,72 +45,159 @@ class Scripted:
         """Nothing to let go of."""
 
 
-async def send(sender: Sender, job: Job, if_unknown: IfUnknown) -> Sent | Unconfirmed | str:
+async def send(sender: Sender, job: Job, kind: Kind, **more: Gate) -> Sent | Unconfirmed | Kept | str:
     """One run; gives the name of what was raised."""
     try:
-        return await sender.send(job, MESSAGE, if_unknown=if_unknown)
-    except (GatewayError, LostJob) as error:
+        return await sender.send(job, MESSAGE, demo_organization(), kind=kind, **more)
+    except (GatewayError, LostJob, NotYet) as error:
         return type(error).__name__
 
 
-async def test_a_second_run_sends_nothing(ledger: Ledger, run: Run) -> None:
+async def test_a_second_run_sends_nothing(hub: Hub, ledger: Ledger, run: Run) -> None:
     gateway = Scripted()
-    sender = Sender(gateway, ledger)
+    sender = Sender(gateway, ledger, Limiter(hub))
 
-    assert await send(sender, await run(), "never") == Sent("wamid-1")
-    assert await send(sender, await run(), "never") == Sent("wamid-1")
+    assert await send(sender, await run(), "campaign") == Sent("wamid-1")
+    assert await send(sender, await run(), "campaign") == Sent("wamid-1")
     assert len(gateway.went_out) == 1
 
 
-@pytest.mark.parametrize("refusal", [NotSent("no"), SlowDown("slow", 1.0), NeverWill("no such number")], ids=repr)
-async def test_what_was_refused_goes_out_with_the_next_run(ledger: Ledger, run: Run, refusal: GatewayError) -> None:
+@pytest.mark.parametrize("refusal", [NotSent("no"), SlowDown("slow", 0.02), NeverWill("no such number")], ids=repr)
+async def test_what_was_refused_goes_out_with_the_next_run(
+    hub: Hub, ledger: Ledger, run: Run, refusal: GatewayError
+) -> None:
     gateway = Scripted(refusal)
-    sender = Sender(gateway, ledger)
+    sender = Sender(gateway, ledger, Limiter(hub))
 
-    assert await send(sender, await run(), "never") == type(refusal).__name__
-    assert await send(sender, await run(), "never") == Sent("wamid-1")
+    said = "NotYet" if isinstance(refusal, SlowDown) else type(refusal).__name__
+    assert await send(sender, await run(), "campaign") == said
+    assert await send(sender, await run(), "campaign") == Sent("wamid-1")
     assert len(gateway.went_out) == 1
 
 
 @pytest.mark.parametrize(
-    ("if_unknown", "repeats_safely", "runs", "went_out"),
+    ("kind", "repeats_safely", "runs", "went_out"),
     [
-        ("never", False, [Unconfirmed(), Unconfirmed(), Unconfirmed()], 1),
-        ("once", False, ["MaybeSent", Unconfirmed(), Unconfirmed()], 2),
+        ("campaign", False, [Unconfirmed(), Unconfirmed(), Unconfirmed()], 1),
+        ("message", False, ["MaybeSent", Unconfirmed(), Unconfirmed()], 2),
         # The other side takes it for one message, so it is sent until somebody says that it came.
-        ("never", True, ["MaybeSent", "MaybeSent", Sent("wamid-3")], 3),
+        ("campaign", True, ["MaybeSent", "MaybeSent", Sent("wamid-3")], 3),
     ],
 )
 async def test_lost_answers(
-    ledger: Ledger, run: Run, if_unknown: IfUnknown, repeats_safely: bool, runs: list[object], went_out: int
+    hub: Hub, ledger: Ledger, run: Run, kind: Kind, repeats_safely: bool, runs: list[object], went_out: int
 ) -> None:
     gateway = Scripted(MaybeSent("lost"), MaybeSent("lost"), repeats_safely=repeats_safely)
-    sender = Sender(gateway, ledger)
+    sender = Sender(gateway, ledger, Limiter(hub))
 
-    assert [await send(sender, await run(), if_unknown) for _ in range(3)] == runs
+    assert [await send(sender, await run(), kind) for _ in range(3)] == runs
     assert len(gateway.went_out) == went_out
 
 
-async def test_an_answer_that_came_through_the_second_time_says_that_it_may_be_twice(ledger: Ledger, run: Run) -> None:
+async def test_an_answer_that_came_through_the_second_time_says_that_it_may_be_twice(
+    hub: Hub, ledger: Ledger, run: Run
+) -> None:
     gateway = Scripted(MaybeSent("lost"))
-    sender = Sender(gateway, ledger)
+    sender = Sender(gateway, ledger, Limiter(hub))
 
-    assert await send(sender, await run(), "once") == "MaybeSent"
-    assert await send(sender, await run(), "once") == Sent("wamid-2", may_be_twice=True)
+    assert await send(sender, await run(), "message") == "MaybeSent"
+    assert await send(sender, await run(), "message") == Sent("wamid-2", may_be_twice=True)
 
 
-async def test_the_last_attempt_does_not_promise_another(ledger: Ledger, run: Run) -> None:
+async def test_the_last_attempt_does_not_promise_another(hub: Hub, ledger: Ledger, run: Run) -> None:
     """Nothing would try again, so it is unconfirmed, and no failure."""
     job = await run()
     job.attempt = job.attempts
 
-    assert await send(Sender(Scripted(MaybeSent("lost")), ledger), job, "once") == Unconfirmed()
+    assert await send(Sender(Scripted(MaybeSent("lost")), ledger, Limiter(hub)), job, "message") == Unconfirmed()
 
 
-async def test_run_that_lost_its_job_sends_nothing(ledger: Ledger, run: Run) -> None:
+async def test_run_that_lost_its_job_sends_nothing(hub: Hub, ledger: Ledger, run: Run) -> None:
     gateway = Scripted()
     lost = await run()
     await run()
 
-    assert await send(Sender(gateway, ledger), lost, "once") == "LostJob"
+    assert await send(Sender(gateway, ledger, Limiter(hub)), lost, "message") == "LostJob"
     assert gateway.went_out == []
+
+
+@pytest.mark.parametrize(("state", "kept"), [("paused", "paused"), ("cancelled", "cancelled")])
+async def test_a_campaign_that_is_stopped_sends_nothing_more(
+    hub: Hub, ledger: Ledger, run: Run, prefix: str, state: str, kept: str
+) -> None:
+    """Asked with the claim itself: between asking and sending nobody can stop it unheard."""
+    gateway, key = Scripted(), redis_keys.campaign("org_demo", "c", prefix=prefix)
+    sender, gate = Sender(gateway, ledger, Limiter(hub)), Gate("c", MESSAGE.recipient)
+    await hub.commands.call("HSET", key, "state", state)
+
+    assert await send(sender, await run(), "campaign", gate=gate) == Kept(kept)
+    assert gateway.went_out == []
+
+    await hub.commands.call("HSET", key, "state", "running")
+    assert await send(sender, await run(), "campaign", gate=gate) == Sent("wamid-1")
+
+
+async def test_who_opted_out_a_moment_ago_gets_nothing(
+    hub: Hub, ledger: Ledger, run: Run, redis_client: "redis.asyncio.Redis", prefix: str
+) -> None:
+    gateway, contacts = Scripted(), ContactStore(redis_client, prefix=prefix)
+    sender, gate = Sender(gateway, ledger, Limiter(hub)), Gate("c", MESSAGE.recipient)
+    await contacts.opt_out("org_demo", MESSAGE.recipient, source="test")
+
+    assert await send(sender, await run(), "campaign", gate=gate) == Kept("opted_out")
+    entry = await ledger.entry("org_demo", MESSAGE.key)
+    assert entry is not None
+    assert entry.state == "skipped"
+
+    await contacts.opt_in("org_demo", MESSAGE.recipient, source="test")
+    assert await send(sender, await run(), "campaign", gate=gate) == Sent("wamid-1")
+    assert await contacts.was_reached("org_demo", MESSAGE.recipient)
+
+
+async def test_nobody_hears_from_us_more_often_than_the_cap(hub: Hub, ledger: Ledger, run: Run) -> None:
+    """Twice in seven days, over all campaigns; a message that was refused is not counted, one repeated counts once."""
+    gateway = Scripted(None, NotSent("no"), None)
+    sender, organization = Sender(gateway, ledger, Limiter(hub)), demo_organization()
+    gate = Gate("c", MESSAGE.recipient, FrequencyCap(messages=2, days=7))
+
+    async def campaign(number: int) -> object:
+        message = replace(MESSAGE, key=f"campaign {number}")
+        try:
+            return await sender.send(await run(), message, organization, kind="campaign", gate=gate)
+        except NotSent:
+            return "NotSent"
+
+    assert await campaign(1) == Sent("wamid-1")
+    assert await campaign(1) == Sent("wamid-1")  # its job ran again
+    assert await campaign(2) == "NotSent"
+    assert await campaign(3) == Sent("wamid-2")
+    assert await campaign(4) == Kept("capped")
+    assert await campaign(2) == Kept("capped")
+
+
+async def test_one_that_has_to_wait_is_not_taken_for_sent(hub: Hub, ledger: Ledger, run: Run) -> None:
+    """Claimed, and then not let go by the limits: the next run sends it, once."""
+    gateway, organization = Scripted(), demo_organization()
+    rate = {"wa_demo": NumberSettings(rate=RateLimit(max=1, per_seconds=1), answers_share=0.0)}
+    organization = organization.model_copy(update={"numbers": rate})
+    sender = Sender(gateway, ledger, Limiter(hub))
+    first = await sender.send(await run(), replace(MESSAGE, key="first"), organization, kind="campaign")
+
+    with pytest.raises(NotYet) as caught:
+        await sender.send(await run(), MESSAGE, organization, kind="campaign")
+    await asyncio.sleep(max(caught.value.at_ms - now_ms(), 0) / 1000)
+
+    assert first == Sent("wamid-1")
+    assert await sender.send(await run(), MESSAGE, organization, kind="campaign") == Sent("wamid-2")
+    assert gateway.went_out == ["first", MESSAGE.key]
+
+
+async def test_an_answer_that_may_be_twice_says_so_also_when_a_run_between_was_refused(
+    hub: Hub, ledger: Ledger, run: Run
+) -> None:
+    gateway = Scripted(MaybeSent("lost"), NotSent("no"))
+    sender = Sender(gateway, ledger, Limiter(hub))
+
+    assert await send(sender, await run(), "message") == "MaybeSent"
+    assert await send(sender, await run(), "message") == "NotSent"
+    assert await send(sender, await run(), "message") == Sent("wamid-2", may_be_twice=True)

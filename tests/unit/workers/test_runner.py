@@ -7,10 +7,11 @@ import pytest
 from oxyq.engine.job import Job
 from oxyq.engine.settlement import RawJob
 from oxyq.errors import InvalidPayload, PermanentError, TemporaryError
-from oxyq.gateways.base import MaybeSent, NeverWill, NotSent, SlowDown
+from oxyq.gateways.base import MaybeSent, NeverWill, NotSent
 from oxyq.jobs import Automation, InboundMessage
 from oxyq.organizations import Organization, demo_organization
 from oxyq.outcomes import Discard, Done, Failed, Later, Outcome
+from oxyq.sending.sender import NotYet
 from oxyq.telemetry.events import Event, JobHandled, Telemetry
 from oxyq.workers.runner import Runner, Task
 
@@ -44,7 +45,7 @@ class _Case:
             self.reported.append(outcome)
 
         handlers = {Automation: handle, InboundMessage: handle}
-        self.runner = Runner(_Organizations(), handlers, report, telemetry, lambda: NOW_MS)  # type: ignore[arg-type]
+        self.runner = Runner(_Organizations(), handlers, report, telemetry)  # type: ignore[arg-type]
 
 
 def _job(data: object = REMINDER, *, attempts_made: int = 0) -> Job:
@@ -60,7 +61,7 @@ def _job(data: object = REMINDER, *, attempts_made: int = 0) -> Job:
         (NeverWill("not on WhatsApp"), Discard("not on WhatsApp")),
         (PermanentError("never"), Discard("never")),
         (InvalidPayload("template", "is broken"), Discard("invalid: template: is broken")),
-        (SlowDown("too fast", retry_after_seconds=2.5), Later(NOW_MS + 2_500, "too fast")),
+        (NotYet("number limit", NOW_MS + 2_500), Later(NOW_MS + 2_500, "number limit")),
     ],
 )
 async def test_an_ending_is_returned_and_reported(ending: Outcome | Exception, outcome: Outcome) -> None:

@@ -1,0 +1,147 @@
+"""A campaign as it stands: what it says, its state, how far it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+from oxyq.engine.json_text import as_int, decode_json
+from oxyq.outcomes import JsonValue
+
+State: TypeAlias = Literal["draft", "scheduled", "planning", "running", "paused", "completed", "cancelled"]
+
+#: What may be done in which state, and where it leads. Planning becomes running by itself; what is planned already goes
+#: on running.
+MOVES: Final[Mapping[str, Mapping[State, State]]] = {
+    "schedule": {"draft": "scheduled"},
+    "start": {"draft": "planning", "scheduled": "planning"},
+    "begin": {"scheduled": "planning"},  # its time has come
+    "pause": {"planning": "paused", "running": "paused"},
+    "resume": {"paused": "planning"},
+    "cancel": {
+        "draft": "cancelled",
+        "scheduled": "cancelled",
+        "planning": "cancelled",
+        "running": "cancelled",
+        "paused": "cancelled",
+    },
+    "resend": {"completed": "planning"},
+}
+
+#: A shorter time says nothing about how fast a campaign goes.
+SHORTEST_SAMPLE_MS: Final = 500
+
+Status: TypeAlias = Literal[
+    "planned", "sent", "delivered", "read", "failed", "unconfirmed", "opted_out", "capped", "removed"
+]
+"""How it stands with one recipient. `capped`: heard from us often enough lately; `removed`: somebody took the job out
+of the queue. Both, and `opted_out`, are skipped."""
+
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+#: Why a row never became a recipient, as the planning counts it.
+SKIP_REASONS: Final = ("invalid", "duplicate", "opted_out")
+SKIPPED_AT_SENDING: Final[tuple[Status, ...]] = ("opted_out", "capped", "removed")
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign; times are ms since 1970."""
+
+    id: str
+    organization_id: str
+    state: State
+    template: str
+    variables: Mapping[str, str]
+    instance_id: str | None
+    created_at: int
+    start_at: int | None
+    started_at: int | None
+    paused_at: int | None
+    ended_at: int | None
+    generation: int
+    again: int
+    uploaded: int
+    """Rows handed in."""
+    is_uploaded: bool
+    planned_rows: int
+    """Rows the planning has looked at."""
+    is_planned: bool
+    statuses: Mapping[Status, int]
+    skipped: Mapping[str, int]
+    """Rows left out by the planning, by reason."""
+    rows: Mapping[str, int]
+    """Recipients by time zone."""
+    places: Mapping[str, str]
+    """How far the release is in each time zone: "piece offset released"."""
+    waits: str | None
+    """Why nothing is going out at the moment."""
+    waits_until: int | None
+    per_second: float
+    """How fast it went while it went, lately; 0 when nobody knows yet."""
+    sample_at: int | None
+    """When that was last looked at, and `sample_gone` how many had gone then."""
+    sample_gone: int
+
+    @property
+    def gone(self) -> int:
+        """Sends that have ended, well or not."""
+        return sum(count for status, count in self.statuses.items() if status != "planned")
+
+    def pace_now(self, now_ms: int) -> float:
+        """Sends a second while it goes: half of it since the last look, half of it before."""
+        if self.sample_at is None or now_ms - self.sample_at < SHORTEST_SAMPLE_MS:
+            return self.per_second
+        lately = max(self.gone - self.sample_gone, 0) * 1000 / (now_ms - self.sample_at)
+        return (self.per_second + lately) / 2 if self.per_second else lately
+
+    @property
+    def total(self) -> int:
+        """Everybody who was planned or left out."""
+        return sum(self.statuses.values()) + sum(self.skipped.values())
+
+
+def read_campaign(organization_id: str, campaign_id: str, stored: Mapping[str, str]) -> Campaign | None:
+    """A campaign from its hash; None when there is none."""
+    if "state" not in stored:
+        return None
+
+    def number(name: str) -> int | None:
+        return as_int(stored[name]) if name in stored else None
+
+    def group(beginning: str) -> dict[str, str]:
+        return {name.removeprefix(beginning): value for name, value in stored.items() if name.startswith(beginning)}
+
+    statuses: dict[Status, int] = {status: number(status) or 0 for status in STATUSES}
+    return Campaign(
+        id=campaign_id,
+        organization_id=organization_id,
+        state=stored["state"],  # type: ignore[arg-type]  # written here alone
+        template=stored.get("template", ""),
+        variables=_texts(decode_json(stored.get("variables", "{}").encode())),
+        instance_id=stored.get("instanceId"),
+        created_at=number("createdAt") or 0,
+        start_at=number("startAt"),
+        started_at=number("startedAt"),
+        paused_at=number("pausedAt"),
+        ended_at=number("endedAt"),
+        generation=number("generation") or 0,
+        again=number("again") or 0,
+        uploaded=number("uploaded") or 0,
+        is_uploaded="fingerprint" in stored,
+        planned_rows=number("plannedRows") or 0,
+        is_planned="plannedAt" in stored,
+        statuses=statuses,
+        skipped={name: as_int(value) or 0 for name, value in group("skipped:").items()},
+        rows={zone: as_int(value) or 0 for zone, value in group("rows:").items()},
+        places=group("at:"),
+        waits=stored.get("waits") or None,
+        waits_until=number("waitsUntil"),
+        per_second=float(stored.get("perSecond", 0)),
+        sample_at=number("sampleAt"),
+        sample_gone=number("sampleGone") or 0,
+    )
+
+
+def _texts(value: JsonValue) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {name: text for name, text in value.items() if isinstance(text, str)}

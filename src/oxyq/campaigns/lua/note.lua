@@ -1,0 +1,34 @@
+--[[
+  Notes how it stands with one recipient, and keeps the counters right however often and in whatever order it is said.
+    KEYS[1] hash: the campaign     KEYS[2] hash: its recipients     KEYS[3] hash: its open sends
+    ARGV[1] contact   ARGV[2] status   ARGV[3] time in ms   ARGV[4] provider's id or reason
+    ARGV[5] job id of the send that ended, "" for news from the gateway
+    ARGV[6] seconds all live on
+  Output: {1 when it was news, sends still open, the campaign's state, its generation, 1 when this was the last recipient}
+]]
+-- A status never goes back. What failed may still be sent (the attempt that was thought lost went through), and what
+-- was unconfirmed may be settled by the gateway.
+local RANK = {planned = 0, opted_out = 1, capped = 1, removed = 1, failed = 2, unconfirmed = 3, sent = 4, delivered = 5, read = 6}
+local contact, status = ARGV[1], ARGV[2]
+if ARGV[5] ~= "" then redis.call("HDEL", KEYS[3], ARGV[5]) end
+local before = redis.call("HGET", KEYS[2], contact) or "0"
+local row, was = string.match(before, "^(%d+) ?([%l_]*)")
+if was == "" then was = "planned" end
+-- WhatsApp refuses some messages only after it took them.
+local isLateRefusal = ARGV[5] == "" and status == "failed" and was == "sent"
+local isNews = RANK[status] ~= nil and (RANK[status] > RANK[was] or isLateRefusal)
+if isNews then
+  redis.call("HSET", KEYS[2], contact, row .. " " .. status .. " " .. ARGV[3] .. (ARGV[4] ~= "" and " " .. ARGV[4] or ""))
+  redis.call("HINCRBY", KEYS[1], was, -1)
+  redis.call("HINCRBY", KEYS[1], status, 1)
+  redis.call("EXPIRE", KEYS[1], ARGV[6])
+  redis.call("EXPIRE", KEYS[2], ARGV[6])
+end
+local now = redis.call("HMGET", KEYS[1], "state", "generation", "planned", "plannedAt")
+local isLast = 0
+if tonumber(now[3] or 0) <= 0 and now[4] and (now[1] == "running" or now[1] == "paused") then
+  redis.call("HSET", KEYS[1], "state", "completed", "endedAt", ARGV[3])
+  redis.call("HDEL", KEYS[1], "waits", "waitsUntil")
+  isLast = 1
+end
+return {isNews and 1 or 0, redis.call("HLEN", KEYS[3]), now[1] or "", tonumber(now[2] or 0), isLast}

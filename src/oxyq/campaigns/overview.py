@@ -1,0 +1,76 @@
+"""Campaigns as people and programs are told of them: state, counts, what one waits for, and when it will be through."""
+
+from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.eta import Estimate, Pace
+from oxyq.campaigns.preview import Preview
+from oxyq.campaigns.progress import expected_end, progress
+from oxyq.engine.scripts import now_ms
+from oxyq.limits import LaneLimits
+from oxyq.organizations import Organization
+from oxyq.outcomes import JsonValue
+from oxyq.pacing.limiter import Limiter
+from oxyq.sending.lanes import Lanes
+
+
+class CampaignOverview:
+    """Tells of campaigns, with the limits of the number each goes out by."""
+
+    def __init__(self, limiter: Limiter, lanes: Lanes) -> None:
+        self._limiter = limiter
+        self._lanes = lanes
+
+    async def pace(self, organization: Organization, instance_id: str | None) -> Pace:
+        """What campaigns may send by this number."""
+        now = now_ms()
+        lane = self._lanes.of(organization, instance_id, None, "campaign", now)
+        if lane.limits.is_none:
+            return Pace()
+        used = await self._limiter.used(lane, now_ms=now)
+        per_day = tuple(day.most for day in lane.limits.days) or None
+        return Pace(_per_second(lane.limits), per_day, used.today or 0)
+
+    async def of(self, campaign: Campaign, organization: Organization) -> dict[str, JsonValue]:
+        """One campaign as JSON; times are ms since 1970, null when there is none."""
+        end = expected_end(campaign, organization, await self.pace(organization, campaign.instance_id), now_ms())
+        waits = campaign.waits if campaign.state in ("planning", "running") else None
+        return {
+            "campaignId": campaign.id,
+            "organizationId": campaign.organization_id,
+            "state": campaign.state,
+            **progress(campaign).as_json(),
+            "waitsFor": waits,
+            "waitsUntil": campaign.waits_until if waits else None,
+            "endsAt": None if end is None else end.ends_at_ms,
+            "crossesQuietHoursAt": None if end is None else end.crosses_quiet_hours_at_ms,
+            "createdAt": campaign.created_at,
+            "startAt": campaign.start_at,
+            "startedAt": campaign.started_at,
+            "pausedAt": campaign.paused_at if campaign.state == "paused" else None,
+            "endedAt": campaign.ended_at,
+        }
+
+
+def _per_second(limits: LaneLimits) -> float | None:
+    paces = [
+        sum(1e6 / interval for interval in (level.slot_us, level.reserve_us) if interval)
+        for level in (limits.organization, limits.number)
+        if level is not None
+    ]
+    shortest, longest = limits.gap_ms or (0, 0)
+    if longest:
+        paces.append(2000 / (shortest + longest))
+    return min(paces) if paces else None
+
+
+def preview_json(preview: Preview) -> dict[str, JsonValue]:
+    """A preview as JSON."""
+    estimate: Estimate | None = preview.estimate
+    return {
+        "recipients": preview.recipients,
+        "skipped": {**preview.skipped},
+        "leftOut": [{"number": written, "reason": reason} for written, reason in preview.left_out],
+        "texts": [{"number": number, "text": text} for number, text in preview.texts],
+        "endsAt": None if estimate is None else estimate.ends_at_ms,
+        "waitsFor": None if estimate is None else estimate.waits,
+        "crossesQuietHoursAt": None if estimate is None else estimate.crosses_quiet_hours_at_ms,
+    }

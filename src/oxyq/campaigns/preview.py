@@ -1,0 +1,90 @@
+"""A look at a campaign before it exists: what some will read, who is left out and why, when it would be through."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from oxyq.campaigns.eta import Estimate, Pace, estimate
+from oxyq.campaigns.intake import write_text
+from oxyq.contacts import ContactStore
+from oxyq.errors import InvalidPayload
+from oxyq.jobs import CampaignContent
+from oxyq.numbers import canonical_number
+from oxyq.organizations import Organization
+from oxyq.sending_hours import zone_of
+
+SHOWN: Final = 5
+#: Left-out rows that are named one by one.
+LISTED: Final = 20
+
+
+@dataclass(slots=True)
+class Preview:
+    """What would happen: `texts` are the first (number, text), `left_out` the first (number as written, reason)."""
+
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    recipients: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    zones: dict[str, int] = field(default_factory=dict)
+    estimate: Estimate | None = None
+
+
+class Previewing:
+    """Looks at rows as they come, as the planning would; nothing is written and nothing is sent."""
+
+    def __init__(
+        self, content: CampaignContent, organization: Organization, contacts: ContactStore, *, shown: int = SHOWN
+    ) -> None:
+        self._content = content
+        self._organization = organization
+        self._contacts = contacts
+        self._shown = shown
+        # As whole numbers: a third of what a million texts take.
+        self._seen = set[int]()
+        self._preview = Preview()
+
+    async def add(self, rows: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Look at these (number as written, own variables); InvalidPayload where creating would raise it."""
+        wanted = list[tuple[str, str, str]]()
+        for written, variables in rows:
+            try:
+                number = canonical_number(written)
+            except InvalidPayload as error:
+                self._leave_out(written, "invalid", error.problem)
+                write_text(self._content, written, written, variables)  # creating it would not take it either
+                continue
+            text = write_text(self._content, number, written, variables)
+            if int(number) in self._seen:
+                self._leave_out(written, "duplicate")
+                continue
+            self._seen.add(int(number))
+            wanted.append((written, number, text))
+        out = await self._contacts.opted_out(self._organization.id, [number for _, number, _ in wanted])
+        for written, number, text in wanted:
+            if number in out:
+                self._leave_out(written, "opted_out")
+                continue
+            self._preview.recipients += 1
+            zone = zone_of(number, self._organization.time_zone)
+            self._preview.zones[zone] = self._preview.zones.get(zone, 0) + 1
+            if len(self._preview.texts) < self._shown:
+                self._preview.texts.append((number, text))
+
+    def finish(self, pace: Pace, now_ms: int) -> Preview:
+        """These were all; `pace` is what the number may send."""
+        begins = max(self._content.start_at or now_ms, now_ms)
+        self._preview.estimate = estimate(
+            begins,
+            self._preview.zones,
+            pace,
+            self._organization.sending_hours,
+            time_zone=self._organization.time_zone,
+            measured_per_second=0,
+        )
+        return self._preview
+
+    def _leave_out(self, written: str, reason: str, detail: str = "") -> None:
+        self._preview.skipped[reason] = self._preview.skipped.get(reason, 0) + 1
+        if len(self._preview.left_out) < LISTED:
+            self._preview.left_out.append((written, f"{reason}: {detail}" if detail else reason))
