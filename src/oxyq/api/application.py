@@ -5,7 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from oxyq.api.access import Access
+from oxyq.api.campaign_lookup import CampaignLookup
+from oxyq.api.campaigns import Campaigns
+from oxyq.api.contacts import Contacts
 from oxyq.api.docs_page import OPENAPI_PATH, docs_routes
+from oxyq.api.drafts import Drafts
 from oxyq.api.errors import answer_errors
 from oxyq.api.guard import Guard
 from oxyq.api.health import HealthChecks
@@ -21,6 +25,8 @@ DESCRIPTION = """The queue backbone of a WhatsApp business platform.
 
 Every error is `{"error": {"code", "message", "field"?, "problems"?, "requestId"}}`.
 After 202 the job is in Redis. After 5xx, or no answer at all, send the same request again: it will be one job.
+
+What belongs to another organization than the token's is not found. Times are milliseconds since 1970.
 """
 
 
@@ -45,10 +51,15 @@ def create_api(app: App) -> FastAPI:
     )
     access = Access(Verifier(signing_secret(app.settings)))
     shown = {name: queue for name, queue in app.queues.items() if name != DEAD_LETTER}
+    campaigns = CampaignLookup(app)
+    drafts = Drafts(app, campaigns)
     for routes in (
         HealthChecks(app).routes(),
-        Intake(app.producer).routes(access),
+        Intake(app.producer, drafts).routes(access),
         JobLookup(shown).routes(access),
+        Campaigns(app, campaigns).routes(access),
+        drafts.routes(access),
+        Contacts(app, campaigns).routes(access),
         docs_routes(TITLE),
     ):
         api.include_router(routes)

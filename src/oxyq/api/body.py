@@ -1,7 +1,9 @@
-"""Reading a request's body: so many bytes, in such a time, as JSON and nothing else."""
+"""Reading a request's body: so many bytes, in such a time, of the type that is wanted and nothing else."""
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +24,8 @@ SLOWEST_BYTES_PER_SECOND = 256 * 1024
 #: What is still read of a body that is too big: a client that is busy sending misses an answer sent at once.
 DRAIN_BYTES, DRAIN_SECONDS = CAMPAIGN_BODY_BYTES, 1.0
 
-_JSON_TYPE: Final = re.compile(r'application/json[ \t]*(;[ \t]*charset=("?)utf-8\2[ \t]*)?', re.ASCII | re.IGNORECASE)
+JSON_TYPE: Final = "application/json"
+_TYPE_IN_UTF8: Final = re.compile(r'([^ \t;]+)[ \t]*(;[ \t]*charset=("?)utf-8\3[ \t]*)?', re.ASCII | re.IGNORECASE)
 _CLOSE: Final = {"Connection": "close"}
 
 
@@ -36,8 +39,11 @@ class JsonBody:
 
 async def read_object(request: Request, cap_bytes: int) -> JsonBody:
     """The JSON object in the body; ApiError 400, 408, 413, 415, or InvalidPayload when it is JSON but no object."""
-    _check_headers(request)
-    body = await _read(request, cap_bytes)
+    media_type(request, JSON_TYPE)
+    body = bytearray()
+    async with aclosing(body_pieces(request, cap_bytes)) as coming:
+        async for piece in coming:
+            body += piece
     try:
         # Half a second for 16 MiB: in a thread, so that others are answered meanwhile.
         value = parse_json(body) if len(body) <= BODY_BYTES else await asyncio.to_thread(parse_json, body)
@@ -48,35 +54,46 @@ async def read_object(request: Request, cap_bytes: int) -> JsonBody:
     return JsonBody(value, len(body))
 
 
-def _check_headers(request: Request) -> None:
-    types = request.headers.getlist("content-type")
-    if len(types) != 1 or not _JSON_TYPE.fullmatch(types[0].strip()):
-        raise ApiError(415, "unsupported_media_type", "the header Content-Type must be application/json")
+def has_body(request: Request) -> bool:
+    """Whether anything comes with this request."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
+def media_type(request: Request, *taken: str) -> str:
+    """Which of these types the body is; ApiError 415 for all others, and for what is compressed."""
+    given = request.headers.getlist("content-type")
+    found = _TYPE_IN_UTF8.fullmatch(given[0].strip()) if len(given) == 1 else None
+    if found is None or found[1].lower() not in taken:
+        raise ApiError(415, "unsupported_media_type", f"the header Content-Type must be {' or '.join(taken)}")
     if any(coding.strip().lower() != "identity" for coding in request.headers.getlist("content-encoding")):
         raise ApiError(
             415, "unsupported_media_type", "compressed bodies are not taken; send it without Content-Encoding"
         )
+    return found[1].lower()
 
 
-async def _read(request: Request, cap_bytes: int) -> bytearray:
-    body = bytearray()
+async def body_pieces(request: Request, cap_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body as it comes; ApiError 400, 408, 413. What is done with a piece takes none of the caller's time."""
     if _declared_bytes(request) > cap_bytes:
         raise await _too_large(request, cap_bytes)
-    start = asyncio.get_running_loop().time()
-    try:
-        async with asyncio.timeout_at(start + SLOW_SECONDS) as deadline:
-            async for piece in request.stream():
-                body += piece
-                if len(body) > cap_bytes:
-                    break
-                deadline.reschedule(start + SLOW_SECONDS + len(body) / SLOWEST_BYTES_PER_SECOND)
-    except TimeoutError:
-        raise ApiError(408, "request_timeout", "the body came too slowly; send it again", headers=_CLOSE) from None
-    except ClientDisconnect:
-        raise ApiError(400, "incomplete_body", "the body ended too early; send all of it", headers=_CLOSE) from None
-    if len(body) > cap_bytes:
-        raise await _too_large(request, cap_bytes)
-    return body
+    clock, stream = asyncio.get_running_loop().time, request.stream()
+    came, waited = 0, 0.0
+    while True:
+        start = clock()
+        try:
+            async with asyncio.timeout(SLOW_SECONDS + came / SLOWEST_BYTES_PER_SECOND - waited):
+                piece = await anext(stream, None)
+        except TimeoutError:
+            raise ApiError(408, "request_timeout", "the body came too slowly; send it again", headers=_CLOSE) from None
+        except ClientDisconnect:
+            raise ApiError(400, "incomplete_body", "the body ended too early; send all of it", headers=_CLOSE) from None
+        if piece is None:
+            return
+        waited += clock() - start
+        came += len(piece)
+        if came > cap_bytes:
+            raise await _too_large(request, cap_bytes)
+        yield piece
 
 
 def _declared_bytes(request: Request) -> int:

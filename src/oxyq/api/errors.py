@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from oxyq.errors import IdConflict, InvalidPayload, NotFound, OxyqError, QueueUnavailable
+from oxyq.errors import IdConflict, InvalidPayload, NotAllowed, NotFound, OxyqError, QueueUnavailable
 
 RETRY_AFTER_SECONDS: Final = 2
 """About how long Redis needs to come back after a restart."""
@@ -78,6 +78,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(409, "id_conflict", str(error))
         case NotFound():
             return ApiError(404, "not_found", str(error))
+        case NotAllowed():
+            return ApiError(409, "not_allowed", str(error))
         case QueueUnavailable():
             return unavailable(
                 f"Redis did not take or give it in time, so nobody knows whether it did; {REPEAT_IS_SAFE}"
@@ -105,6 +107,8 @@ def error_response(error: ApiError, request_id: str, fields: Mapping[str, object
 
 def log_unexpected(error: Exception, method: str, route: str, request_id: str) -> None:
     """One line about a failure of ours: what and where, but not its text, which may hold a message."""
+    if isinstance(error.__cause__, OxyqError):
+        error = error.__cause__  # it broke an answer off, and the framework wrapped it
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     structlog.get_logger().error(
         "http.failed", method=method, route=route, request=request_id, error=type(error).__qualname__,

@@ -1,21 +1,32 @@
-"""The routes that add jobs: 202 means that Redis has it."""
+"""The routes that take payloads in: 202 means that Redis has it."""
 
 from typing import Final, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from oxyq.api.access import Access, caller, may_add, require_organization
 from oxyq.api.body import BODY_BYTES, CAMPAIGN_BODY_BYTES, JsonBody, read_object
+from oxyq.api.campaign_lookup import CampaignView
 from oxyq.api.deadline import redis_deadline
-from oxyq.api.openapi import DELAY_PARAMETER, error_answers, request_body
-from oxyq.api.query import query_parameters, whole_number
+from oxyq.api.drafts import Drafts
+from oxyq.api.openapi import DELAY_PARAMETER, error_answers, query_parameter, request_body
+from oxyq.api.query import one_of, query_parameters, whole_number
 from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.errors import InvalidPayload
-from oxyq.jobs import Automation, CampaignRequest, InboundMessage, Payload
+from oxyq.jobs import Automation, CampaignContent, CampaignRequest, InboundMessage, Payload, parse_new
 from oxyq.producer import Producer
 
 _ERRORS: Final = error_answers(400, 401, 403, 408, 409, 413, 415, 422, 503)
+_DRAFT_PARAMETER: Final = query_parameter(
+    "draft", "make it without `recipients`, to be filled and started by hand", {"type": "boolean", "default": False}
+)
+_DRAFT_ANSWERS: Final = {
+    201: {"model": CampaignView, "description": "the draft, with `draft=true`"},
+    **error_answers(404),
+}
 
 
 class Accepted(BaseModel):
@@ -31,21 +42,23 @@ class Accepted(BaseModel):
 class Intake:
     """Takes payloads in and hands them to the producer."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, drafts: Drafts) -> None:
         self._producer = producer
+        self._drafts = drafts
 
     def routes(self, access: Access) -> APIRouter:
         """POST /v1/messages, /v1/automations and /v1/campaigns."""
         router = APIRouter(
             prefix="/v1", tags=["jobs"], dependencies=[Depends(access.authenticated), Depends(may_add)]
         )  # fmt: skip
-        for path, endpoint, model, parameters in (
-            ("/messages", self.add_message, InboundMessage, []),
-            ("/automations", self.add_automation, Automation, [DELAY_PARAMETER]),
-            ("/campaigns", self.add_campaign, CampaignRequest, []),
+        for path, endpoint, model, parameters, answers in (
+            ("/messages", self.add_message, InboundMessage, [], {}),
+            ("/automations", self.add_automation, Automation, [DELAY_PARAMETER], {}),
+            ("/campaigns", self.add_campaign, CampaignRequest, [_DRAFT_PARAMETER], _DRAFT_ANSWERS),
         ):
             router.add_api_route(
-                path, endpoint, methods=["POST"], status_code=202, responses=_ERRORS,
+                path, endpoint, methods=["POST"], status_code=202, response_model=Accepted,
+                responses={**_ERRORS, **answers},
                 openapi_extra={"requestBody": request_body(model), "parameters": parameters},
             )  # fmt: skip
         return router
@@ -53,7 +66,7 @@ class Intake:
     async def add_message(self, request: Request, response: Response) -> Accepted:
         """Add an incoming message: it is answered."""
         query_parameters(request)
-        body = await _read(request, InboundMessage, BODY_BYTES)
+        body = await read_payload(request, InboundMessage, BODY_BYTES)
         async with redis_deadline():
             job_id = await self._producer.add_message_job(body.fields)
         return _accepted(response, Accepted(id=job_id, queue="message"))
@@ -61,21 +74,35 @@ class Intake:
     async def add_automation(self, request: Request, response: Response) -> Accepted:
         """Add a reminder or follow-up: it is sent after `delay_ms`, or else at its `scheduledFor`, or else now."""
         delay_ms = whole_number(query_parameters(request, "delay_ms"), "delay_ms", LONGEST_DELAY_MS)
-        body = await _read(request, Automation, BODY_BYTES)
+        body = await read_payload(request, Automation, BODY_BYTES)
         async with redis_deadline():
             job_id = await self._producer.add_automation_job(body.fields, delay_ms=delay_ms)
         return _accepted(response, Accepted(id=job_id, queue="automation"))
 
-    async def add_campaign(self, request: Request, response: Response) -> Accepted:
-        """Add a campaign: its template is sent to each recipient."""
-        query_parameters(request)
-        body = await _read(request, CampaignRequest, CAMPAIGN_BODY_BYTES)
+    async def add_campaign(self, request: Request, response: Response) -> Accepted | Response:
+        """Add a campaign: its template is sent to each recipient, at its `startAt` or else now."""
+        if one_of(query_parameters(request, "draft"), "draft", "false", "true") == "true":
+            return await self._add_draft(request)
+        body = await read_payload(request, CampaignRequest, CAMPAIGN_BODY_BYTES)
         async with redis_deadline(body.bytes):
             job_id = await self._producer.add_campaign_job(body.fields)
         return _accepted(response, Accepted(id=job_id, queue="campaign"))
 
+    async def _add_draft(self, request: Request) -> Response:
+        body = await read_payload(request, CampaignContent, CAMPAIGN_BODY_BYTES)
+        if "recipients" in body.fields:
+            raise InvalidPayload(
+                "recipients",
+                "are handed in by PUT /v1/campaigns/{campaignId}/recipients to a draft; leave them out, or draft=true",
+            )
+        content = parse_new(CampaignContent, body.fields)
+        async with redis_deadline():
+            view = await self._drafts.make(content)
+        location = f"/v1/campaigns/{quote(content.campaign_id, safe='')}"
+        return JSONResponse(view.model_dump(by_alias=True), 201, {"Location": location})
 
-async def _read(request: Request, model: type[Payload], cap_bytes: int) -> JsonBody:
+
+async def read_payload(request: Request, model: type[Payload], cap_bytes: int) -> JsonBody:
     """The body, its organization compared with the token's; everything else about it is the producer's to check."""
     body = await read_object(request, cap_bytes)
     for name, field in model.model_fields.items():

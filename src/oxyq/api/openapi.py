@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from oxyq.api.consent import Wish
 from oxyq.api.errors import RETRY_AFTER_SECONDS, ErrorBody
 from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.jobs import Automation, CampaignRequest, InboundMessage
 
 _REFERENCE: Final = "#/components/schemas/{model}"
-_BODIES: Final = (InboundMessage, Automation, CampaignRequest)
+_BODIES: Final = (InboundMessage, Automation, CampaignRequest, Wish)
 
 _EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
     InboundMessage: {
@@ -33,10 +34,11 @@ _EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
     CampaignRequest: {
         "campaignId": "campaign_001",
         "organizationId": "org_123",
-        "recipients": ["5511888888888", {"number": "5511777777777", "variables": {"name": "Ana"}}],
+        "recipients": ["5511988888888", {"number": "5511977777777", "variables": {"name": "Ana"}}],
         "template": "Olá {{name}}, temos promoção hoje!",
         "variables": {"name": "Cliente"},
     },
+    Wish: {"words": "não quero mais receber promoções"},
 }
 
 _MEANINGS: Final[Mapping[int, str]] = {
@@ -45,20 +47,27 @@ _MEANINGS: Final[Mapping[int, str]] = {
     403: "the token's role or organization may not do this",
     404: "there is no such thing in your organization",
     408: "the body came too slowly",
-    409: "the id was used before with other data",
+    409: "the id was used before with other data, or it cannot be done as things stand: the message says what can",
     413: "the body is too big",
-    415: "the body is not application/json, or is compressed",
+    415: "the body is of another type than is taken here, or is compressed",
     422: "a field is wrong: `field` and `problems` name each and the fix",
     503: f"Redis is away; try again after {RETRY_AFTER_SECONDS} s. Sending the same again is safe: it is one job",
 }
 
-DELAY_PARAMETER: Final[Mapping[str, object]] = {
-    "name": "delay_ms",
-    "in": "query",
-    "required": False,
-    "description": "send it after so many milliseconds; goes before `scheduledFor`",
-    "schema": {"type": "integer", "minimum": 0, "maximum": LONGEST_DELAY_MS},
-}
+
+def query_parameter(name: str, description: str, schema: Mapping[str, object]) -> dict[str, object]:
+    """A parameter that may be given behind the `?` of an address."""
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": {**schema}}
+
+
+ORGANIZATION_PARAMETER: Final = query_parameter(
+    "organizationId", "whose it is; needed with a token that is for all organizations", {"type": "string"}
+)
+DELAY_PARAMETER: Final = query_parameter(
+    "delay_ms",
+    "send it after so many milliseconds; goes before `scheduledFor`",
+    {"type": "integer", "minimum": 0, "maximum": LONGEST_DELAY_MS},
+)
 
 
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -66,10 +75,16 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorBody, "description": _MEANINGS[status]} for status in statuses}
 
 
-def request_body(model: type[BaseModel]) -> dict[str, object]:
+def request_body(model: type[BaseModel], *, required: bool = True) -> dict[str, object]:
     """The `requestBody` of a route that takes this model."""
     schema = {"$ref": _REFERENCE.format(model=model.__name__)}
-    return {"required": True, "content": {"application/json": {"schema": schema, "example": _EXAMPLES[model]}}}
+    return {"required": required, "content": {"application/json": {"schema": schema, "example": _EXAMPLES[model]}}}
+
+
+def file_body(examples: Mapping[str, str]) -> dict[str, object]:
+    """The `requestBody` of a route that takes a file of one of these media types."""
+    content = {kind: {"schema": {"type": "string"}, "example": example} for kind, example in examples.items()}
+    return {"required": True, "content": content}
 
 
 def add_body_schemas(document: dict[str, Any]) -> None:

@@ -2,10 +2,13 @@
 
 import difflib
 import re
+from typing import TypeVar
 
 from fastapi import Request
 
 from oxyq.errors import InvalidPayload
+
+Word = TypeVar("Word", bound=str)
 
 
 def query_parameters(request: Request, *known: str) -> dict[str, str]:
@@ -23,11 +26,20 @@ def query_parameters(request: Request, *known: str) -> dict[str, str]:
     return found
 
 
-def whole_number(parameters: dict[str, str], name: str, most: int) -> int | None:
-    """The parameter as a number from 0 to `most`; None when it is not given."""
+def whole_number(parameters: dict[str, str], name: str, most: int, *, least: int = 0) -> int | None:
+    """The parameter as a number from `least` to `most`; None when it is not given."""
     text = parameters.get(name)
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) or int(text) > most:
-        raise InvalidPayload(name, f"must be a whole number from 0 to {most}")
+    if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) or not least <= int(text) <= most:
+        raise InvalidPayload(name, f"must be a whole number from {least} to {most}")
     return int(text)
+
+
+def one_of(parameters: dict[str, str], name: str, *words: Word) -> Word:
+    """The parameter as one of these words; the first of them when it is not given."""
+    given = parameters.get(name, words[0])
+    for word in words:
+        if given == word:
+            return word
+    raise InvalidPayload(name, f"must be {' or '.join(words)}")

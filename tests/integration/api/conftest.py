@@ -11,6 +11,7 @@ import redis.asyncio
 from oxyq.api.application import create_api
 from oxyq.api.tokens import issue
 from oxyq.app import App, open_app
+from oxyq.organizations import Organization
 from oxyq.settings import Settings, load_settings
 from tests.integration.api.server_process import SECRET
 
@@ -74,3 +75,11 @@ def stored(redis_client: "redis.asyncio.Redis", prefix: str) -> Callable[[str, s
         return json.loads(await redis_client.hget(f"{prefix}:{queue}:{job_id}", "data") or "null")
 
     return read
+
+
+@pytest.fixture
+async def shops(app: App) -> tuple[str, str]:
+    """The ids of two organizations that exist."""
+    for organization_id in ("org_123", "org_2"):
+        await app.organizations.save(Organization(id=organization_id, name="Pet Shop", instances=["wa_1"]))
+    return "org_123", "org_2"

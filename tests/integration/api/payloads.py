@@ -21,7 +21,7 @@ AUTOMATION: dict[str, Any] = {
 CAMPAIGN: dict[str, Any] = {
     "campaignId": "campaign_001",
     "organizationId": "org_123",
-    "recipients": ["5511888888888", {"number": "5511777777777", "variables": {"name": "Ana"}}],
+    "recipients": ["5511988888888", {"number": "5511977777777", "variables": {"name": "Ana"}}],
     "template": "Olá {{name}}, temos promoção hoje!",
     "variables": {"name": "Cliente"},
 }

@@ -177,7 +177,7 @@ MATRIX: dict[str, dict[str, list[object]]] = {
             *([], [5511888888888], [None], [[]], ["abc"], ["abc", ""], [{}], [{"number": 5}], ["5511888888888", 5]),
             *([{"number": "5511888888888", "name": "Ana"}], [{"number": "5511888888888", "variables": {"a": 1}}]),
         ],
-        "template": [*CONTENT, "{{}}", "{{x.__class__}}", "{{ {{x}} }}", "{{x|attr}}", "{{0}}", "{{missing}}", "{{"],
+        "template": [*CONTENT, "{{}}", "{{x.__class__}}", "{{ {{x}} }}", "{{x y|attr}}", "{{0}}", "{{missing}}", "{{"],
         "variables": [
             *OBJECT,
             None,

@@ -8,7 +8,7 @@ from structlog.testing import CapturingLogger
 
 from oxyq.api.application import create_api
 from oxyq.app import open_app
-from oxyq.errors import IdConflict, InvalidPayload, NotFound, QueueUnavailable
+from oxyq.errors import IdConflict, InvalidPayload, NotAllowed, NotFound, QueueUnavailable
 from oxyq.settings import Settings
 
 MESSAGE = {"organizationId": "org_123", "content": "Oi"}
@@ -109,6 +109,7 @@ async def answer_when(settings: Settings, token: dict[str, str], error: Exceptio
         (InvalidPayload("content", "must not be blank"), 422, "invalid_payload", "content: must not be blank"),
         (IdConflict("msg-1"), 409, "id_conflict", "msg-1"),
         (NotFound("there is no such thing"), 404, "not_found", "no such thing"),
+        (NotAllowed("campaign c is over"), 409, "not_allowed", "campaign c is over"),
         (QueueUnavailable("Redis at 10.0.0.7:6379 …"), 503, "queue_unavailable", "send the same request again"),
         (TimeoutError(), 503, "queue_unavailable", "it will be one job"),
     ],

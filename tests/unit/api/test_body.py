@@ -78,6 +78,22 @@ async def test_there_is_exactly_one_content_type(
     assert (await client.post("/v1/messages", content=b"{}", headers=headers)).status_code == 415
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "application/json", "text/plain", "text/csv; charset=latin1", "application/ndjson", "multipart/form-data"],
+)
+async def test_recipients_are_csv_or_ndjson(
+    client: httpx.AsyncClient, token: dict[str, str], content_type: str
+) -> None:
+    answer = await client.put(
+        "/v1/campaigns/c/recipients?organizationId=org_1", content=b"x", headers={**token, "Content-Type": content_type}
+    )
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (415, "unsupported_media_type")
+    assert error["message"] == "the header Content-Type must be text/csv or application/x-ndjson"
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "GZIP", "x"])
 async def test_nothing_is_inflated(client: httpx.AsyncClient, token: dict[str, str], coding: str) -> None:
     status, code, message = await post(client, token, b"\x1f\x8b", Content_Encoding=coding)
@@ -185,6 +201,13 @@ AUTOMATION = {"automationId": "a", "organizationId": "o", "type": "reminder", "r
         ("/v1/automations", "delay_ms%00=1", "delay_ms\\x00", "did you mean delay_ms?"),
         ("/v1/messages", "delay_ms=1", "delay_ms", "remove it"),
         ("/v1/campaigns", "state=__proto__", "state", "remove it"),
+        ("/v1/campaigns", "draft=yes", "draft", "must be false or true"),
+        ("/v1/campaigns", "Draft=true", "Draft", "did you mean draft?"),
+        ("/v1/campaigns/preview", "shown=101", "shown", "whole number from 0 to 100"),
+        ("/v1/campaigns/preview", "shown=-1", "shown", "whole number from 0 to 100"),
+        ("/v1/campaigns/c/start", "at=1", "at", "remove it"),
+        ("/v1/campaigns/c/start", "organizationId=a&organizationId=b", "organizationId", "given twice"),
+        ("/v1/contacts/5511999999999/opt-out", "organisationId=a", "organisationId", "did you mean organizationId?"),
         ("/v1/messages", "%0d%0aX:1", "\\r\\nX:1", "remove it"),
         ("/v1/messages", "x" * 5000, "x" * 40, "remove it"),
     ],
@@ -193,6 +216,29 @@ async def test_a_query_parameter_is_right_or_refused(
     client: httpx.AsyncClient, token: dict[str, str], path: str, query: str, field: str, problem: str
 ) -> None:
     answer = await client.post(f"{path}?{query}", json=AUTOMATION, headers=token)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["field"]) == (422, field)
+    assert problem in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field", "problem"),
+    [
+        ("/v1/campaigns", "limit=0", "limit", "whole number from 1 to 100"),
+        ("/v1/campaigns", "limit=101", "limit", "whole number from 1 to 100"),
+        ("/v1/campaigns", "limit=1e9", "limit", "whole number from 1 to 100"),
+        ("/v1/campaigns", "cursor=forged", "cursor", "remove it"),
+        ("/v1/campaigns/c", "limit=1", "limit", "remove it"),
+        ("/v1/campaigns/c/report", "format=pdf", "format", "must be csv or ndjson"),
+        ("/v1/campaigns/c/report", "format=", "format", "must be csv or ndjson"),
+        ("/v1/contacts/5511999999999", "words=x", "words", "remove it"),
+    ],
+)
+async def test_a_query_parameter_of_a_look_is_right_or_refused(
+    client: httpx.AsyncClient, token: dict[str, str], path: str, query: str, field: str, problem: str
+) -> None:
+    answer = await client.get(f"{path}?{query}", headers=token)
 
     error = answer.json()["error"]
     assert (answer.status_code, error["field"]) == (422, field)
@@ -225,3 +271,36 @@ async def test_an_id_that_can_be_none_is_not_even_looked_up(
     answer = await client.get(f"/v1/jobs/message/{job_id}", headers=token)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("number", ["abc", "123", "5511999999999@g.us", "٥٥١١٩٩٩٩٩٩٩٩٩", "1" * 40, "%00"])
+async def test_what_is_no_number_is_not_looked_up(
+    client: httpx.AsyncClient, token: dict[str, str], number: str
+) -> None:
+    """There is no Redis here, so a look-up would be a 503."""
+    for method, path in (("GET", ""), ("POST", "/opt-out"), ("POST", "/opt-in")):
+        answer = await client.request(method, f"/v1/contacts/{number}{path}?organizationId=org_1", headers=token)
+
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["field"]) == (422, "invalid_payload", "number")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (b"{", 400, "the body is not JSON"),
+        (b"[]", 422, "payload: must be an object"),
+        (b'{"words":5}', 422, "words: must be text, not a number"),
+        (b'{"words":""}', 422, "words: must not be blank"),
+        (b'{"word":"x"}', 422, "word: is not a known field; did you mean words?"),
+        (b" " * (CAP + 1), 413, str(CAP)),
+    ],
+)
+async def test_the_words_of_a_wish_are_checked(
+    client: httpx.AsyncClient, token: dict[str, str], content: bytes, status: int, message: str
+) -> None:
+    path = "/v1/contacts/5511999999999/opt-out?organizationId=org_1"
+    answer = await client.post(path, content=content, headers={**token, "Content-Type": "application/json"})
+
+    assert answer.status_code == status
+    assert message in answer.json()["error"]["message"]

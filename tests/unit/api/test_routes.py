@@ -12,6 +12,9 @@ from oxyq.settings import Settings
 from tests.unit.api.forge import forge, good_claims
 
 OPEN = {"/health", "/health/redis", "/health/queues", "/ready", "/docs", "/openapi.json"}
+ACTS = ("start", "pause", "resume", "cancel", "resend-failed")
+#: What stands in the addresses of routes.
+NAMED = {"queue": "message", "job_id": "msg-12345678", "campaign_id": "c", "number": "5511999999999"}
 MESSAGE = {
     "organizationId": "org_123",
     "instanceId": "wa",
@@ -43,6 +46,11 @@ async def test_the_route_table_is_seen_whole(api: FastAPI) -> None:
         "/v1/messages",
         "/v1/automations",
         "/v1/campaigns",
+        "/v1/campaigns/preview",
+        "/v1/campaigns/{campaign_id}",
+        *(f"/v1/campaigns/{{campaign_id}}/{what}" for what in ("recipients", "report", *ACTS)),
+        "/v1/contacts/{number}",
+        *(f"/v1/contacts/{{number}}/{wish}" for wish in ("opt-out", "opt-in")),
         "/v1/jobs/{queue}/{job_id}",
     }
     in_openapi = {(m.upper(), path) for path, item in api.openapi()["paths"].items() for m in item}
@@ -54,7 +62,7 @@ async def test_every_other_route_demands_a_token(api: FastAPI, client: httpx.Asy
     assert closed
 
     for method, path in closed:
-        answer = await client.request(method, path.format(queue="message", job_id="msg-12345678"), json=MESSAGE)
+        answer = await client.request(method, path.format(**NAMED), json=MESSAGE)
         assert (method, path, answer.status_code) == (method, path, 401)
         assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -173,6 +181,53 @@ async def test_an_organization_cannot_be_named_past_the_comparison(
     assert answer.json()["error"]["message"] == f"{name}: is not a known field; did you mean {meant}?"
 
 
+@pytest.fixture
+def tenant_routes(api: FastAPI) -> list[tuple[str, str]]:
+    """(method, address) of all routes for what belongs to one organization and is not named in a body."""
+    found = [
+        (method, path.format(**NAMED))
+        for method, path in routes(api)
+        if path.startswith(("/v1/campaigns", "/v1/contacts"))
+    ]
+    return [route for route in found if route not in (("POST", "/v1/campaigns"), ("POST", "/v1/campaigns/preview"))]
+
+
+async def test_a_viewer_looks_at_campaigns_and_contacts_and_does_nothing(
+    client: httpx.AsyncClient, settings: Settings, tenant_routes: list[tuple[str, str]]
+) -> None:
+    """Asked for another organization, so that what is let through goes no further than 404."""
+    headers = {"Authorization": f"Bearer {issue(settings, 'ana', 'viewer', org='org_1')}"}
+    assert len(tenant_routes) == 12
+
+    for method, address in tenant_routes:
+        answer = await client.request(method, address, headers=headers, params={"organizationId": "org_2"})
+        assert (method, address, answer.status_code) == (method, address, 404 if method == "GET" else 403)
+    assert (await client.post("/v1/campaigns/preview", json={}, headers=headers)).status_code == 422
+
+
+async def test_another_organization_is_absent_before_anything_is_looked_up(
+    client: httpx.AsyncClient, settings: Settings, tenant_routes: list[tuple[str, str]]
+) -> None:
+    headers = {"Authorization": f"Bearer {issue(settings, 'shop', 'service', org='org_1')}"}
+
+    for method, address in tenant_routes:
+        for named in ("org_2", "ORG_1", "org_1 ", "", "*"):
+            answer = await client.request(method, address, headers=headers, params={"organizationId": named})
+            error = answer.json()["error"]
+            assert (method, address, answer.status_code, error["code"]) == (method, address, 404, "not_found")
+            assert error["message"] == f"there is no organization {named}; check its id"
+
+
+async def test_a_token_for_all_organizations_says_which_it_means(
+    client: httpx.AsyncClient, token: dict[str, str], tenant_routes: list[tuple[str, str]]
+) -> None:
+    for method, address in tenant_routes:
+        answer = await client.request(method, address, headers=token)
+        error = answer.json()["error"]
+        assert (method, address, answer.status_code, error["field"]) == (method, address, 422, "organizationId")
+        assert "add ?organizationId=" in error["message"]
+
+
 # --- addresses ----------------------------------------------------------------------------------------------
 
 TRICKS = [
@@ -262,6 +317,7 @@ def _references(node: object) -> Iterator[str]:
 
 
 async def test_the_examples_in_openapi_are_taken_as_they_are(client: httpx.AsyncClient) -> None:
+    from oxyq.api.consent import Wish
     from oxyq.jobs import Automation, CampaignRequest, InboundMessage, parse_new
 
     paths = (await client.get("/openapi.json")).json()["paths"]
@@ -269,6 +325,8 @@ async def test_the_examples_in_openapi_are_taken_as_they_are(client: httpx.Async
         ("/v1/messages", InboundMessage),
         ("/v1/automations", Automation),
         ("/v1/campaigns", CampaignRequest),
+        ("/v1/campaigns/preview", CampaignRequest),
+        ("/v1/contacts/{number}/opt-out", Wish),
     ):
         body = paths[path]["post"]["requestBody"]["content"]["application/json"]
         assert body["schema"] == {"$ref": f"#/components/schemas/{model.__name__}"}
@@ -285,3 +343,22 @@ async def test_the_docs_page_runs_no_other_script_than_the_known_ones(client: ht
     assert "'sha256-" in policy
     assert "unsafe-eval" not in policy
     assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+
+
+async def test_openapi_shows_what_campaigns_take_and_answer(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    paths, schemas = document["paths"], document["components"]["schemas"]
+
+    upload = paths["/v1/campaigns/{campaign_id}/recipients"]["put"]
+    assert set(upload["requestBody"]["content"]) == {"text/csv", "application/x-ndjson"}
+    report = paths["/v1/campaigns/{campaign_id}/report"]["get"]
+    assert set(report["responses"]["200"]["content"]) == {"text/csv; charset=utf-8", "application/x-ndjson"}
+    assert [parameter["name"] for parameter in report["parameters"]] == ["campaign_id", "format", "organizationId"]
+    assert {"201", "202"} <= set(paths["/v1/campaigns"]["post"]["responses"])
+    for act in ACTS:
+        assert paths[f"/v1/campaigns/{{campaign_id}}/{act}"]["post"]["description"]
+    view = schemas["CampaignView"]
+    assert (
+        {"campaignId", "state", "waitsFor", "crossesQuietHoursAt"} <= set(view["properties"]) == set(view["required"])
+    )
+    assert set(schemas["ConsentRecord"]["required"]) == {"number", "isOut", "at", "source", "words"}
