@@ -19,5 +19,5 @@ def ask(question: str) -> None:
     # Not typer.confirm: it takes Ctrl-C for a "no".
     print(f"{plain(question)} [y/N]: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        print("Nothing was removed.", file=sys.stderr)
+        print("Nothing was done.", file=sys.stderr)
         raise typer.Exit(FAILED)

@@ -35,6 +35,14 @@ def set_organization(
 
     Fields: id, name, timeZone, owners, instances, faq (questions and answer), handOff. What is left out gets its
     default again.
+
+    \b
+    Limits, none of which need be there:
+      "sendingHours":  {"days": {"mon": [["09:00", "20:00"]]}, "holidays": false, "closed": ["2026-12-24"]}
+      "frequencyCap":  {"messages": 2, "days": 7}
+      "rate":          {"max": 60, "perSeconds": 60}
+      "numbers":       {"wa_1": {"gateway": "baileys", "daily": 100, "gapSeconds": [8, 30]}}
+      "weight":        1
     """
     from oxyq.jobs import parse_new, wire
     from oxyq.organizations import Organization
@@ -74,7 +82,7 @@ def show(
         return
     for name, value in wire(found).items():
         if name != "faq":
-            say(f"{name + ':':<12}{_plain(value)}")
+            say(f"{name + ':':<14}{_plain(value)}")
     for entry in found.faq:
         say_block(f"\n? {' / '.join(entry.questions)}\n{entry.answer}")
 
@@ -114,6 +122,8 @@ def _short(value: JsonValue) -> str:
 
 
 def _plain(value: JsonValue) -> str:
+    if isinstance(value, dict):
+        return to_json(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from oxyq.cli import bench, contacts, dlq, enqueue, organizations, processes, queues, tokens
+from oxyq.cli import bench, campaigns, contacts, dlq, enqueue, organizations, processes, queues, tokens
 from oxyq.cli.arguments import examples
 from oxyq.cli.endings import FAILED, OK, WRONG_USE, WrongUse
 from oxyq.cli.output import complain, open_streams, say
@@ -37,6 +37,7 @@ program.add_typer(queues.group, name="queues")
 program.add_typer(dlq.group, name="dlq")
 program.add_typer(organizations.group, name="orgs")
 program.add_typer(contacts.group, name="contacts")
+program.add_typer(campaigns.group, name="campaigns")
 program.add_typer(tokens.group, name="token")
 bench.register(program)
 

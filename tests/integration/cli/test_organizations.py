@@ -23,7 +23,8 @@ def test_what_was_set_is_shown(oxyq: CommandLine) -> None:
     assert created.code == 0
     assert created.out.splitlines()[0] == "org_1: created"
     assert shown == {
-        **SHOP, "owners": ["5511988880000"], "timeZone": "America/Sao_Paulo", "handOff": DEFAULT_HAND_OFF
+        **SHOP, "owners": ["5511988880000"], "timeZone": "America/Sao_Paulo", "handOff": DEFAULT_HAND_OFF,
+        "numbers": {}, "weight": 1,
     }  # fmt: skip
     assert "Às 8h." in oxyq("orgs", "show", "org_1").out
 

@@ -20,6 +20,8 @@ HEAVY = {
     "uvloop",
 }  # fmt: skip
 
+CREATE = ["campaigns", "create", "a.csv", "--org", "org_1", "--id", "sale_1"]
+
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The words of every command."""
@@ -39,6 +41,8 @@ def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "api",
         "bench",
+        "campaigns cancel", "campaigns create", "campaigns list", "campaigns pause", "campaigns preview",
+        "campaigns report", "campaigns resend-failed", "campaigns resume", "campaigns show", "campaigns start",
         "contacts opt-in", "contacts opt-out", "contacts show",
         "dev",
         "dlq list", "dlq purge", "dlq replay", "dlq show",
@@ -112,6 +116,29 @@ def test_version_is_told(oxyq: CommandLine) -> None:
         (["dlq", "replay", "dlq-message-a", "--org", "b"], "not both"),
         (["dlq", "replay", "a", "b", "--data", "-"], "exactly one ID"),
         (["dlq", "replay", "--all", "--data", "-"], "exactly one ID"),
+        (["campaigns", "create"], "Missing argument 'FILE'"),
+        (["campaigns", "create", "a.csv"], "--org and --id must be given"),
+        (["campaigns", "create", "a.csv", "--org", "org_1", "--template", "Oi"], "--id must be given"),
+        ([*CREATE], "--template or with --template-file"),
+        ([*CREATE, "--template", "Oi", "--template-file", "a.txt"], "--template or with --template-file"),
+        ([*CREATE, "--template", "Oi {{nome"], "--template: '{{nome' is not a placeholder"),
+        ([*CREATE, "--template", "Oi", "--var", "nome"], "--var: 'nome' has no value; write name=value"),
+        ([*CREATE, "--template", "Oi", "--var", "a=1", "--var", "a=2"], "--var: 'a' is given twice"),
+        ([*CREATE, "--template", "Oi", "--var", "1=2"], "--var 1: is no variable name"),
+        ([*CREATE, "--template", "Oi", "--instance", " "], "--instance: must not be blank"),
+        ([*CREATE, "--template", "Oi", "--start-at", "tomorrow"], "write 2026-12-01T09:00 or"),
+        ([*CREATE, "--template", "Oi", "--format", "xlsx"], "--format"),
+        (["campaigns", "create", "-"], "standard input does not say what it holds; add --format csv"),
+        (["campaigns", "create", "a.xlsx"], "a.xlsx does not say what it holds; add --format csv"),
+        (["campaigns", "create", "a.json", "--org", "org_1", "--var", "a=1"], "leave --org, --var out"),
+        (["campaigns", "preview", "a.csv", "--show", "-1"], "--show"),
+        (["campaigns", "list"], "Missing option '--org'"),
+        (["campaigns", "list", "--org", "org_1", "--limit", "0"], "--limit"),
+        (["campaigns", "show", "--org", "org_1"], "Missing argument 'ID'"),
+        (["campaigns", "pause", "sale_1"], "Missing option '--org'"),
+        (["campaigns", "report", "sale_1", "--org", "org_1", "--format", "json"], "--format"),
+        (["campaigns", "report", "sale_1", "--org", "org_1", "--output", "nowhere/a.csv"], "there is no folder"),
+        (["campaigns", "report", "sale_1", "--org", "org_1", "--output", "/dev/null"], "is no ordinary file"),
         (["dev", "--json"], "add --exit-when-done"),
         (["token", "issue", "--sub", "ana"], "Missing option '--role'"),
         (["token", "issue", "--sub", "ana", "--role", "OWNER"], "--role: must be one of owner, operator"),
@@ -137,6 +164,8 @@ def test_wrong_use_is_exit_2_and_says_how_it_is_right(oxyq: CommandLine, argumen
         ["queues", "clean", "--state", "failed", "--state", "delayed"],
         ["dlq", "purge", "--all"],
         ["dlq", "purge", "dlq-message-a"],
+        ["campaigns", "cancel", "sale_1", "--org", "org_1"],
+        ["campaigns", "resend-failed", "sale_1", "--org", "org_1"],
     ],
     ids=" ".join,
 )
