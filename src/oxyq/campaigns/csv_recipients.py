@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from oxyq.campaigns.recipient_row import MAX_LINE_BYTES, Row, in_line
 from oxyq.errors import InvalidPayload
@@ -17,8 +17,7 @@ MAX_COLUMNS: Final = 100
 
 _NUMBER_COLUMNS: Final = ("number", "numero", "telefone", "phone", "celular", "whatsapp")
 _SEPARATORS: Final = ",;\t"
-_QUOTED: Final = r'"(?:[^"]++|"")*+"'
-_CLOSED_QUOTE: Final = re.compile(_QUOTED)
+_QUOTED: Final = r'"[^"]*(?:""[^"]*)*"'
 _SHOWN_CHARACTERS: Final = 40
 
 _BEGIN_WITH_HEADER: Final = "begin with a header that names the columns, such as number;name"
@@ -104,7 +103,6 @@ class CsvRecipients:
             raise in_line(self._began_at, problem) from None
 
     def _records(self, lines: Iterable[tuple[int, str]]) -> Iterator[str]:
-        whole = _whole_record(self._separator)
         for number, line in lines:
             if not self._open:
                 self._began_at = number
@@ -117,14 +115,13 @@ class CsvRecipients:
             if self._open_bytes > MAX_LINE_BYTES:
                 problem = f"opens a quote that is not closed within {MAX_LINE_BYTES:,} bytes; {_CLOSE_QUOTES}"
                 raise in_line(self._quote_opened_at, problem)
-            # A quoted cell goes on as if it were opened here.
-            going_on = f'"{line}' if self._open else line
-            if whole.fullmatch(going_on):
+            quote = _quote_at_end(line, self._separator, is_open=bool(self._open))
+            if quote == "closed":
                 record = "\n".join([*self._open, line])
                 self._open.clear()
                 yield record
             else:
-                if not self._open or _CLOSED_QUOTE.match(going_on):
+                if quote == "opened":
                     self._quote_opened_at = number
                 self._open.append(line)
 
@@ -135,10 +132,28 @@ def _separator(line: str) -> str:
     return max(_SEPARATORS, key=unquoted.count)
 
 
-def _whole_record(separator: str) -> re.Pattern[str]:
-    """What leaves no quote open: only a quote that begins a cell opens one, as for `csv`."""
-    cell = rf'(?:{_QUOTED}[^{separator}]*+|(?!")[^{separator}]*+)'
-    return re.compile(f"{cell}(?:{separator}{cell})*+")
+def _quote_at_end(line: str, separator: str, *, is_open: bool) -> Literal["closed", "opened", "still open"]:
+    """Whether a quote is open behind this line, and was opened in it; `is_open`: one was open before it.
+
+    Only a quote that begins a cell opens one, as for `csv`.
+    """
+    at, opened = 0, False
+    while True:
+        if is_open:
+            quote = line.find('"', at)
+            if quote < 0:
+                return "opened" if opened else "still open"
+            at = quote + 1
+            if line.startswith('"', at):
+                at += 1  # doubled: a quote that belongs to the text
+                continue
+            is_open = False
+        elif line.startswith('"', at):
+            is_open, opened, at = True, True, at + 1
+            continue
+        at = line.find(separator, at) + 1
+        if not at:
+            return "closed"
 
 
 def _header(cells: Sequence[str], line: int) -> _Columns:
