@@ -134,9 +134,12 @@ class RecentOrganizations:
 
     async def get(self, organization_id: str) -> Organization | None:
         """As `OrganizationStore.get`; one that is not there, or broken, is looked up each time."""
-        recent = self._found.get(organization_id)
-        if recent is not None and time.monotonic() < recent[0]:
-            return recent[1]
+        recent, now = self._found.get(organization_id), time.monotonic()
+        if recent is not None:
+            if now < recent[0]:
+                return recent[1]
+            # While one asks, the others make do with what is known: fifty handlers need not ask the same at once.
+            self._found[organization_id] = (now + self._seconds, recent[1])
         organization = await self._store.get(organization_id)
         if organization is None:
             self._found.pop(organization_id, None)

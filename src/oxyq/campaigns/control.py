@@ -1,6 +1,7 @@
 """What people do with a campaign: start, pause, resume, cancel, send again to whom it failed for."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +20,9 @@ from oxyq.sending.lanes import Lanes
 
 #: Jobs taken out of the queue at once: enough to be quick, few enough that others get their turn.
 TAKEN_AT_ONCE: Final = 250
+
+#: How long workers are given to end or put back what they have in hand; a gateway that takes longer is not waited for.
+IN_HAND_SECONDS, LOOK_AGAIN_SECONDS = 0.4, 0.05
 
 #: What to say when something may not be done in a state.
 _INSTEAD: Final = {
@@ -137,13 +141,20 @@ class CampaignControl:
             return
         # Until the last is put back: whoever goes on after a crash in between looks for rows whose jobs are gone.
         await self._store.releases(organization_id, campaign_id)
-        sends = await self._store.open_sends(organization_id, campaign_id)
-        for first in range(0, len(sends), TAKEN_AT_ONCE):
-            page = sends[first : first + TAKEN_AT_ONCE]
-            removed = await asyncio.gather(*(self._queue.remove(send.job_id) for send in page))
-            gone: list[OpenSend] = [send for send, was_removed in zip(page, removed, strict=True) if was_removed]
-            await self._store.take_back(organization_id, campaign_id, [send.job_id for send in gone])
-            await self._give_back(campaign, [send.slot for send in gone if send.slot is not None])
+        deadline = time.monotonic() + IN_HAND_SECONDS
+        while sends := await self._store.open_sends(organization_id, campaign_id):
+            # In the order of the plan: rows that follow each other are read, and released again, together.
+            sends.sort(key=lambda send: send.place)
+            for first in range(0, len(sends), TAKEN_AT_ONCE):
+                page = sends[first : first + TAKEN_AT_ONCE]
+                removed = await asyncio.gather(*(self._queue.remove(send.job_id) for send in page))
+                gone: list[OpenSend] = [send for send, was_removed in zip(page, removed, strict=True) if was_removed]
+                await self._store.take_back(organization_id, campaign_id, [send.job_id for send in gone])
+                await self._give_back(campaign, [send.slot for send in gone if send.slot is not None])
+            # What workers have in hand is sent, or comes back to the queue in this moment.
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _give_back(self, campaign: Campaign, slots: list[int]) -> None:
         """The times that were reserved for sends that are not to be, and what they took of the day's budget."""

@@ -136,7 +136,7 @@ async def test_a_release_that_breaks_off_loses_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, cut_off: str
 ) -> None:
     """Killed between taking rows out of the plan and adding their jobs, or just after: everybody has one job."""
-    everybody = [str(number) for number in numbers(250)]
+    everybody = [str(number) for number in numbers(700)]
     await desk.make(list(everybody))
     await desk.plan()
     add = desk.release._producer.add_sends
