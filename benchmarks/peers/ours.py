@@ -3,11 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import uvloop
 
 from benchmarks.peers.conversation import AT_ONCE, QUEUE, converse, message, note
-from oxyq.engine import Entry, Hub, Job, JobOptions, Keep, Queue, Rate, Worker
+from oxyq.engine import Entry, Hub, Job, JobOptions, Keep, Queue, Rate, Turns, Worker
 from oxyq.outcomes import JsonValue
 from oxyq.producer import job_options
 from oxyq.queues import POLICIES
@@ -23,9 +24,10 @@ async def handler(job: Job) -> JsonValue:
 
 
 class Ours:
-    """A queue and its workers over one hub."""
+    """A queue and its workers over one hub; the jobs are for so many organizations, and may have `turns`."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, organizations: int = 1, turns: Turns | None = None) -> None:
+        self._organizations, self._turns = organizations, turns
         self._hub = Hub(redis_url)
         self._queue = Queue(QUEUE, hub=self._hub)
         self._workers: list[Worker] = []
@@ -34,7 +36,7 @@ class Ours:
         """See Peer."""
         numbers, options = range(first, first + count), OPTIONS[rules]
         if way == "bulk":
-            await self._queue.add_many(Entry("message", message(number), options=options) for number in numbers)
+            await self._queue.add_many(Entry("message", self._message(number), options=options) for number in numbers)
         elif way == "concurrent":
             for start in range(0, count, AT_ONCE):
                 await self._add_at_once(numbers[start : start + AT_ONCE], options)
@@ -73,15 +75,19 @@ class Ours:
             keep_completed=Keep() if plain else Keep(POLICY.keep_completed_count, POLICY.keep_completed_seconds),
             keep_failed=Keep() if plain else Keep(POLICY.keep_failed_count, POLICY.keep_failed_seconds),
             timeout_seconds=None if plain else POLICY.timeout_seconds,
+            turns=self._turns,
         )
+
+    def _message(self, number: int) -> dict[str, Any]:
+        return message(number) | {"organizationId": f"org_{number % self._organizations}"}
 
     async def _add_at_once(self, numbers: Iterable[int], options: JobOptions) -> None:
         await asyncio.gather(*(self._add(number, options) for number in numbers))
 
     async def _add(self, number: int, options: JobOptions) -> str:
         return await self._queue.add(
-            "message", message(number), priority=options.priority, attempts=options.attempts, backoff=options.backoff,
-            keep_completed=options.keep_completed, keep_failed=options.keep_failed,
+            "message", self._message(number), priority=options.priority, attempts=options.attempts,
+            backoff=options.backoff, keep_completed=options.keep_completed, keep_failed=options.keep_failed,
         )  # fmt: skip
 
 
