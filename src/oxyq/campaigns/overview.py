@@ -5,7 +5,6 @@ from oxyq.campaigns.eta import Estimate, Pace
 from oxyq.campaigns.preview import Preview
 from oxyq.campaigns.progress import expected_end, progress
 from oxyq.engine.scripts import now_ms
-from oxyq.limits import LaneLimits
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
 from oxyq.pacing.limiter import Limiter
@@ -22,12 +21,7 @@ class CampaignOverview:
     async def pace(self, organization: Organization, instance_id: str | None) -> Pace:
         """What campaigns may send by this number."""
         now = now_ms()
-        lane = self._lanes.of(organization, instance_id, None, "campaign", now)
-        if lane.limits.is_none:
-            return Pace()
-        used = await self._limiter.used(lane, now_ms=now)
-        per_day = tuple(day.most for day in lane.limits.days) or None
-        return Pace(_per_second(lane.limits), per_day, used.today or 0)
+        return await self._limiter.pace(self._lanes.of(organization, instance_id, None, "campaign", now), now_ms=now)
 
     async def of(self, campaign: Campaign, organization: Organization) -> dict[str, JsonValue]:
         """One campaign as JSON; times are ms since 1970, null when there is none."""
@@ -48,18 +42,6 @@ class CampaignOverview:
             "pausedAt": campaign.paused_at if campaign.state == "paused" else None,
             "endedAt": campaign.ended_at,
         }
-
-
-def _per_second(limits: LaneLimits) -> float | None:
-    paces = [
-        sum(1e6 / interval for interval in (level.slot_us, level.reserve_us) if interval)
-        for level in (limits.organization, limits.number)
-        if level is not None
-    ]
-    shortest, longest = limits.gap_ms or (0, 0)
-    if longest:
-        paces.append(2000 / (shortest + longest))
-    return min(paces) if paces else None
 
 
 def preview_json(preview: Preview) -> dict[str, JsonValue]:

@@ -246,11 +246,26 @@ class CampaignStore:
         return Moved(_text(reply[0]), _text(reply[1]), _int(reply[2]))  # type: ignore[arg-type]  # as written
 
     async def passed(self, campaign: Campaign, waits: str, until_ms: int | None, at_ms: int, per_second: float) -> None:
-        """Note after a pass why nothing goes out ("" when something does), and how fast it went so far."""
+        """Note after a pass why nothing goes out ("" when something does), and how fast it went so far.
+
+        Also lets everything of the campaign live on: one that takes months is not forgotten while it runs.
+        """
+        organization_id, campaign_id = campaign.organization_id, campaign.id
         sample: list[Argument] = ["sampleAt", "" if waits else at_ms, "sampleGone", campaign.gone]
-        key = self._campaign(campaign.organization_id, campaign.id)
+        key = self._campaign(organization_id, campaign_id)
         until: Argument = "" if until_ms is None else until_ms
-        await self._call("HSET", key, "waits", waits, "waitsUntil", until, "perSecond", per_second, *sample)
+        keys = [
+            key,
+            self._recipients(organization_id, campaign_id),
+            self._open(organization_id, campaign_id),
+            self._returned(organization_id, campaign_id),
+            redis_keys.campaign_skipped(organization_id, campaign_id, prefix=self._hub.prefix),
+            *(self._rows(organization_id, campaign_id, zone) for zone in campaign.rows),
+        ]
+        await asyncio.gather(
+            self._call("HSET", key, "waits", waits, "waitsUntil", until, "perSecond", per_second, *sample),
+            *(self._call("EXPIRE", each, _LIFE) for each in keys),
+        )
 
     # --- releasing --------------------------------------------------------------------------------------------
 
@@ -360,7 +375,7 @@ def _entry(reply: Reply) -> Entry:
 def _script(name: str) -> Script:
     text = (Path(__file__).parent / "lua" / f"{name}.lua").read_text(encoding="utf-8")
     # What ended must be written down also when memory is full, and pausing must work then.
-    return Script.build(name, 0, text, allow_oom=name in ("note", "move", "take_back"))
+    return Script.build(name, text, allow_oom=name in ("note", "move", "take_back"))
 
 
 _BEGIN: Final = _script("begin")

@@ -15,18 +15,17 @@ class Script:
     """One Lua script; `plain` is the same without its first line of flags, for servers that do not know them."""
 
     name: str
-    key_count: int
     text: str
     sha: str
     plain: "Script | None" = None
 
     @classmethod
-    def build(cls, name: str, key_count: int, text: str, *, allow_oom: bool) -> "Script":
+    def build(cls, name: str, text: str, *, allow_oom: bool) -> "Script":
         """Hash the text as Redis does."""
-        plain = cls(name, key_count, text, _sha(text))
+        plain = cls(name, text, _sha(text))
         if not allow_oom:
             return plain
-        return cls(name, key_count, ALLOW_OOM + text, _sha(ALLOW_OOM + text), plain)
+        return cls(name, ALLOW_OOM + text, _sha(ALLOW_OOM + text), plain)
 
 
 class PreparedCall:
@@ -40,7 +39,7 @@ class PreparedCall:
     def beginning(self, chosen: Script) -> Prepared:
         """The call up to its arguments; `chosen` is the script, or the same without flags."""
         if chosen.sha not in self._beginnings:
-            self._beginnings[chosen.sha] = Prepared("EVALSHA", chosen.sha, chosen.key_count, *self.keys)
+            self._beginnings[chosen.sha] = Prepared("EVALSHA", chosen.sha, len(self.keys), *self.keys)
         return self._beginnings[chosen.sha]
 
 

@@ -124,11 +124,11 @@ def package_function(script: str, name: str) -> str:
 def package_script(name: str) -> Script:
     """One script of the package, unchanged but for the flag that lets it run when memory is full."""
     text = package_text(name)
-    return Script.build(name, PACKAGE_SCRIPTS[name], text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
+    return Script.build(name, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
 
 
 @cache
-def our_script(name: str, key_count: int) -> Script:
+def our_script(name: str) -> Script:
     """One script of ours with what it takes in of the package's."""
 
     def taken_in(line: re.Match[str]) -> str:
@@ -139,7 +139,7 @@ def our_script(name: str, key_count: int) -> Script:
         return package_text(line[2])
 
     text = _INCLUDE.sub(taken_in, _our_text(name))
-    return Script.build(name, key_count, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
+    return Script.build(name, text, allow_oom=name in RUN_WHEN_MEMORY_IS_FULL)
 
 
 def _our_text(name: str) -> str:
@@ -233,9 +233,9 @@ class QueueScripts:
         self._fetch_keys = [*self._finish_keys, k.marker]
         batch_keys = [k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.meta, k.pc,
                       k.marker, k.completed, k.failed, k.metrics_completed, k.metrics_failed, k.turns]  # fmt: skip
-        self._settle_and_fetch = PreparedCall(our_script("settle_and_fetch", len(batch_keys)), batch_keys)
+        self._settle_and_fetch = PreparedCall(our_script("settle_and_fetch"), batch_keys)
         add_batch_keys = [k.wait, k.meta, k.id, k.prioritized, k.delayed, k.active, k.events, k.pc, k.marker]
-        self._add_batch = PreparedCall(our_script("add_batch", len(add_batch_keys)), add_batch_keys)
+        self._add_batch = PreparedCall(our_script("add_batch"), add_batch_keys)
         self._add_keys = {
             "addStandardJob": _standard_add_keys(k),
             "addDelayedJob": [k.marker, k.meta, k.id, k.delayed, k.completed, k.events],
@@ -290,7 +290,7 @@ class QueueScripts:
             return _code(await self._package("moveToFinished", keys, arguments))
         grave = self.dead_letters
         return _code(await self._runner.run(
-            our_script("fail_and_bury", 24),
+            our_script("fail_and_bury"),
             [*keys, *_standard_add_keys(grave), grave.job(failed.burial.job_id)],
             [*arguments, *_burial_arguments(grave, failed.burial), "1" if failed.token == NOBODY else "0"],
         ))  # fmt: skip
@@ -356,13 +356,13 @@ class QueueScripts:
         k = self.keys
         keys = [k.stalled, k.wait, k.active, k.stalled_check, k.meta, k.paused, k.marker, k.events, k.repeat]
         arguments: list[Argument] = [max_stalled, k.base, now_ms(), interval_ms]
-        reply = _list(await self._runner.run(our_script("recover_stalled", 9), keys, arguments))
+        reply = _list(await self._runner.run(our_script("recover_stalled"), keys, arguments))
         recovered = tuple(as_text(job_id) for job_id in _list(reply[0]))
         return Look(recovered, _pairs(reply[1]), _int(reply[2]), _int(reply[3]) == 1, _int(reply[4]))
 
     async def reclaim(self, tokens: list[str]) -> list[RawJob]:
         """The jobs that were handed to us in replies that got lost."""
-        reply = _list(await self._runner.run(our_script("reclaim", 1), [self.keys.active], [self.keys.base, *tokens]))
+        reply = _list(await self._runner.run(our_script("reclaim"), [self.keys.active], [self.keys.base, *tokens]))
         return [
             RawJob(as_text(reply[i]), as_text(reply[i + 1]), _fields(reply[i + 2])) for i in range(0, len(reply), 3)
         ]
@@ -370,7 +370,7 @@ class QueueScripts:
     async def expel_foreign(self) -> list[tuple[str, str]]:
         """Take ids out of active whose key is not a job; returns (id, what type it is)."""
         keys = [self.keys.active, self.keys.stalled]
-        return _pairs(await self._runner.run(our_script("expel", 2), keys, [self.keys.base]))
+        return _pairs(await self._runner.run(our_script("expel"), keys, [self.keys.base]))
 
     # --- adding -----------------------------------------------------------------------------------------------
 
@@ -469,7 +469,7 @@ class QueueScripts:
         if grave is None:
             return False
         reply = await self._runner.run(
-            our_script("bury", 11),
+            our_script("bury"),
             [*_standard_add_keys(grave), grave.job(burial.job_id), self.keys.job(job_id)],
             [*_burial_arguments(grave, burial), finished_on],
         )
@@ -482,7 +482,7 @@ class QueueScripts:
             return -1
         keys, arguments = self._reprocess(job.id, "failed")
         reply = await self._runner.run(
-            our_script("replay", 21),
+            our_script("replay"),
             [*keys, *self._add_keys["addStandardJob"], grave.wait, grave.job(letter_id), grave.events],
             [*arguments, *_add_arguments(self.keys, job), letter_id, replays_json, "1" if edited else "0"],
         )

@@ -214,7 +214,7 @@ def _script(name: str, *, after: str = "") -> Script:
     folder = Path(__file__).parent
     text = "".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in (after, name) if part)
     # Also when memory is full: nothing may go out uncounted.
-    return Script.build(name, 0, text, allow_oom=True)
+    return Script.build(name, text, allow_oom=True)
 
 
 _GO: Final = _script("go", after="lane")

@@ -52,11 +52,14 @@ if KEYS[3] then
       local last = redis.call("LINDEX", KEYS[5], ARGV[7] - 1)
       if last and tonumber(last) > ARGV[2] - ARGV[8] then return keep("capped") end
     end
-    redis.call("LPUSH", KEYS[5], ARGV[2])
-    redis.call("LTRIM", KEYS[5], 0, 99)
-    -- Never shorter than another cap, or the same before it was changed, needs it.
-    redis.call("PEXPIRE", KEYS[5], ARGV[9], "NX")
-    redis.call("PEXPIRE", KEYS[5], ARGV[9], "GT")
+    local times = redis.call("LPUSH", KEYS[5], ARGV[2])
+    if times == 1 then
+      redis.call("PEXPIRE", KEYS[5], ARGV[9])
+    else
+      redis.call("LTRIM", KEYS[5], 0, 99)
+      -- Never shorter than another cap, or the same before it was changed, needs it.
+      redis.call("PEXPIRE", KEYS[5], ARGV[9], "GT")
+    end
     redis.call("HSET", KEYS[1], "campaign", ARGV[5], "contact", ARGV[6], "reached", ARGV[2])
   end
 end

@@ -155,15 +155,15 @@ class Ledger:
         return redis_keys.message(organization_id, key, prefix=self._hub.prefix)
 
 
-def _script(name: str, key_count: int) -> Script:
+def _script(name: str) -> Script:
     text = (Path(__file__).parent / f"{name}.lua").read_text(encoding="utf-8")
     # Also when memory is full: what went out must be written down, or it would go out again.
-    return Script.build(name, key_count, text, allow_oom=True)
+    return Script.build(name, text, allow_oom=True)
 
 
-_CLAIM: Final = _script("claim", 2)
-_SETTLE: Final = _script("settle", 1)
-_ADVANCE: Final = _script("advance", 1)
+_CLAIM: Final = _script("claim")
+_SETTLE: Final = _script("settle")
+_ADVANCE: Final = _script("advance")
 _DAY_MS: Final = 24 * 3600 * 1000
 _LIFE_MS: Final = redis_keys.MESSAGE_SECONDS * 1000
 #: Redis being away for longer fails the attempt, and a later one sends.

@@ -355,3 +355,19 @@ async def test_paused_gives_the_days_budget_back(desk: Desk) -> None:
     await desk.control.resume(ORG.id, "c")
     await desk.release_some()
     assert len(await desk.sends()) == 10
+
+
+async def test_a_campaign_that_takes_months_is_not_forgotten(desk: Desk) -> None:
+    """Each pass of its run lets everything of it live on."""
+    await desk.make([*numbers(WINDOW + 10), "123"])
+    await desk.plan()
+    await desk.release_some()
+    keys = [key async for key in desk.redis.scan_iter(f"oxyq:{desk.hub.prefix}:org:*:campaign*") if ":c" in key]
+    for key in keys:
+        await desk.redis.expire(key, 60)
+
+    await desk.store.passed(await desk.campaign(), "", None, now_ms(), 0.0)
+
+    lives = {key: await desk.redis.ttl(key) for key in keys if not key.endswith(":campaigns")}
+    assert len(lives) == 5
+    assert all(ttl > 29 * 86_400 for ttl in lives.values()), lives

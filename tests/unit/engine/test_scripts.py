@@ -168,7 +168,7 @@ def test_name_of_each_file_says_its_number_of_keys():
 
 
 #: Called only from inside a script of ours that takes the same keys and arguments.
-WRAPPED = {"moveStalledJobsToWait": lambda: scripts.our_script("recover_stalled", 9)}
+WRAPPED = {"moveStalledJobsToWait": lambda: scripts.our_script("recover_stalled")}
 
 
 class Recorder:

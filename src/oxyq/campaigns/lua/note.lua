@@ -21,8 +21,11 @@ if isNews then
   redis.call("HSET", KEYS[2], contact, row .. " " .. status .. " " .. ARGV[3] .. (ARGV[4] ~= "" and " " .. ARGV[4] or ""))
   redis.call("HINCRBY", KEYS[1], was, -1)
   redis.call("HINCRBY", KEYS[1], status, 1)
-  redis.call("EXPIRE", KEYS[1], ARGV[6])
-  redis.call("EXPIRE", KEYS[2], ARGV[6])
+  -- While it runs, its run sees to that.
+  if ARGV[5] == "" then
+    redis.call("EXPIRE", KEYS[1], ARGV[6])
+    redis.call("EXPIRE", KEYS[2], ARGV[6])
+  end
 end
 local now = redis.call("HMGET", KEYS[1], "state", "generation", "planned", "plannedAt")
 local isLast = 0

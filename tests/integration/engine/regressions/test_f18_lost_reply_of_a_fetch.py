@@ -8,7 +8,7 @@ from oxyq.engine.scripts import our_script
 from tests.integration.engine.journal import Journal
 from tests.integration.engine.regressions.contender import Contender, Ours
 
-OUR_BATCH = our_script("settle_and_fetch", 14).sha.encode()
+OUR_BATCH = our_script("settle_and_fetch").sha.encode()
 LOCK_SECONDS, STALLED_SECONDS = 3.0, 0.5
 
 
