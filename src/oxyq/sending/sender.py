@@ -85,10 +85,10 @@ class Sender:
         organization: Organization,
         *,
         kind: Kind,
-        is_held: bool = False,
+        held_ms: int | None = None,
         gate: Gate | None = None,
     ) -> Sent | Unconfirmed | Kept:
-        """Send one message, unless it went out before; `is_held`: a time was reserved for it, and has come.
+        """Send one message, unless it went out before; `held_ms` is the time that was reserved for it (ms since 1970).
 
         Raises NotYet, what the gateway raises when nothing went out, MaybeSent when it may be tried once more,
         LostJob, QueueUnavailable.
@@ -110,7 +110,7 @@ class Sender:
                 pass
         try:
             # Last of all, so that what the limits let go is at the gateway in that moment.
-            await self._wait_for_its_turn(job, lane, is_held)
+            await self._wait_for_its_turn(job, lane, held_ms)
             receipt = await self._gateway.send(message)
         except SlowDown as error:
             await self._ledger.refused(job, organization_id, key, gate)
@@ -131,16 +131,16 @@ class Sender:
         await self._ledger.sent(job, organization_id, key, receipt.provider_id)
         return Sent(receipt.provider_id, may_be_twice=claim.verdict == "again" and if_unknown != "same")
 
-    async def _wait_for_its_turn(self, job: Job, lane: Lane, is_held: bool) -> None:
-        # One that was put off comes back when the time has come that it was given.
-        is_held = is_held or job.attempts_started > job.attempt
+    async def _wait_for_its_turn(self, job: Job, lane: Lane, held_ms: int | None) -> None:
+        if job.attempts_started > job.attempt:
+            held_ms = now_ms()  # it was put off, until about now
         while True:
             now = now_ms()
-            verdict = await self._limiter.go(lane, held_ms=now if is_held else None, now_ms=now)
+            verdict = await self._limiter.go(lane, held_ms=now if held_ms is not None else None, now_ms=now)
             if isinstance(verdict, Go):
                 return
             wait_ms = verdict.at_ms - now
             if wait_ms > IN_PLACE_MS:
                 raise NotYet(verdict.why, verdict.at_ms)
             await asyncio.sleep(wait_ms / 1000)
-            is_held = is_held or verdict.held
+            held_ms = verdict.at_ms if verdict.held else held_ms

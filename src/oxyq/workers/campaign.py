@@ -6,6 +6,7 @@ from typing import Final
 from oxyq.campaigns.campaign import Campaign, Status
 from oxyq.campaigns.control import CampaignControl
 from oxyq.campaigns.planning import CampaignPlanning
+from oxyq.campaigns.progress import progress
 from oxyq.campaigns.release import REFILL_AT, CampaignRelease
 from oxyq.campaigns.store import CampaignStore
 from oxyq.engine.job import Job
@@ -131,9 +132,7 @@ class CampaignSender:
         )
         # Asked at the last moment, together with the claim: many a campaign waits for hours.
         gate = Gate(send.campaign_id, contact_key(send.recipient), organization.frequency_cap)
-        sent = await self._sender.send(
-            task.job, message, organization, kind="campaign", is_held=send.slot is not None, gate=gate
-        )
+        sent = await self._sender.send(task.job, message, organization, kind="campaign", held_ms=send.slot, gate=gate)
         if sent == Kept("paused"):
             return Later(now_ms + PAUSED_MS, "paused")
         return Done(sent_value(sent))
@@ -232,11 +231,9 @@ def _ending(job: Job, outcome: Outcome) -> tuple[Status | None, str] | None:
 
 
 def _summary(campaign: Campaign) -> str:
-    counts = campaign.statuses
-    sent = counts["sent"] + counts["delivered"] + counts["read"]
-    left_out = sum(campaign.skipped.values()) + counts["opted_out"] + counts["capped"] + counts["removed"]
+    counts = progress(campaign)
     return (
-        f"Campanha {campaign.id} terminou: {sent} enviadas, {counts['failed']} com falha, "
-        f"{counts['unconfirmed']} sem confirmação, {left_out} não enviadas (número inválido ou repetido, a pessoa "
-        "pediu para sair ou já recebeu o bastante)."
+        f"Campanha {campaign.id} terminou: {counts.sent} enviadas, {counts.failed} com falha, "
+        f"{counts.unconfirmed} sem confirmação, {sum(counts.skipped.values())} não enviadas (número inválido ou "
+        "repetido, a pessoa pediu para sair ou já recebeu o bastante)."
     )

@@ -201,3 +201,17 @@ async def test_an_answer_that_may_be_twice_says_so_also_when_a_run_between_was_r
     assert await send(sender, await run(), "message") == "MaybeSent"
     assert await send(sender, await run(), "message") == "NotSent"
     assert await send(sender, await run(), "message") == Sent("wamid-2", may_be_twice=True)
+
+
+async def test_a_time_of_yesterday_counts_in_the_budget_of_today(hub: Hub, ledger: Ledger, run: Run) -> None:
+    """Promised before midnight and late: it is one of today's."""
+    organization = demo_organization()
+    organization = organization.model_copy(update={"numbers": {"wa_demo": NumberSettings(daily=5)}})
+    limiter, yesterday_ms = Limiter(hub), now_ms() - 86_400_000
+    sender = Sender(Scripted(), ledger, limiter)
+
+    sent = await sender.send(await run(), MESSAGE, organization, kind="campaign", held_ms=yesterday_ms)
+
+    lane = sender.lanes.of(organization, "wa_demo", None, "campaign", now_ms())
+    assert sent == Sent("wamid-1")
+    assert (await limiter.used(lane, now_ms=now_ms())).today == 1
