@@ -1,7 +1,6 @@
 """How much may go out: what tenants set, what each gateway bears, and the limits that follow for one number now."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from oxyq.jobs import WIRE_CONFIG
 from oxyq.payload_errors import json_type
+from oxyq.sending_hours import checked_date
 
 ANSWERS_SHARE: Final = 0.2
 """Which part of a rate campaigns leave to answers, so that somebody who writes gets an answer while they run."""
@@ -67,18 +67,6 @@ class RateLimit(BaseModel):
         return self.max * max(1.0, _MINUTE / self.per_seconds)
 
 
-def _checked_date(value: object) -> date:
-    if type(value) is date:
-        return value
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("is a day that no calendar has; correct it") from None
-    given = ascii(value[:20]) if isinstance(value, str) else json_type(value)
-    raise ValueError(f"must be a date such as 2026-12-24 (year, month, day), not {given}")
-
-
 def _checked_gap(value: object) -> tuple[object, object]:
     if not isinstance(value, list | tuple) or len(value) != 2:
         given = f"a list of {len(value)}" if isinstance(value, list | tuple) else json_type(value)
@@ -102,7 +90,7 @@ class NumberSettings(BaseModel):
     model_config = WIRE_CONFIG
 
     gateway: GatewayName | None = Field(default=None, description="what it sends through; without it, what all do")
-    connected_since: Annotated[date, BeforeValidator(_checked_date)] | None = Field(
+    connected_since: Annotated[date, BeforeValidator(checked_date)] | None = Field(
         default=None, description="its first day, such as 2026-12-24, from which it warms up; without it, it is warm"
     )
     rate: RateLimit | None = Field(default=None, description='such as {"max": 5, "perSeconds": 60}')

@@ -81,7 +81,8 @@ def _without_overlap(windows: tuple["Window", ...]) -> tuple["Window", ...]:
     return windows
 
 
-def _checked_date(value: object) -> date:
+def checked_date(value: object) -> date:
+    """A day as it is written in settings, such as 2026-12-24; ValueError says what is wrong."""
     if type(value) is date:
         return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
@@ -145,7 +146,7 @@ class SendingHours(BaseModel):
     )
     holidays: bool = Field(default=False, description="true to send on Brazil's national holidays too")
     closed: Annotated[
-        tuple[Annotated[date, BeforeValidator(_checked_date)], ...],
+        tuple[Annotated[date, BeforeValidator(checked_date)], ...],
         Field(max_length=MAX_CLOSED_DAYS, description='dates without sending, such as ["2026-12-24"]'),
         BeforeValidator(_as_tuple),
     ] = ()

@@ -1,7 +1,7 @@
 """Campaigns that are made by hand: a draft first, then its recipients as a file of any size."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final, Literal
 
@@ -19,9 +19,9 @@ from oxyq.campaigns.campaign import Campaign
 from oxyq.campaigns.intake import CampaignIntake, Filling
 from oxyq.campaigns.planning import content_of
 from oxyq.campaigns.recipient_files import RecipientReader, Row, recipient_reader
-from oxyq.campaigns.recipient_row import in_line
+from oxyq.campaigns.recipient_row import add_rows
 from oxyq.engine.scripts import now_ms
-from oxyq.errors import IdConflict, InvalidPayload, NotAllowed
+from oxyq.errors import IdConflict, NotAllowed
 from oxyq.jobs import CampaignContent, wire
 from oxyq.producer import check_start
 
@@ -108,16 +108,5 @@ async def _fill(request: Request, reader: RecipientReader, filling: Filling) -> 
 
 
 async def _add(filling: Filling, rows: list[Row]) -> None:
-    """Add these; InvalidPayload says in which line the mistake is."""
-    line = 0
-
-    def people() -> Iterator[tuple[str, Mapping[str, str]]]:
-        nonlocal line
-        for number, variables, line in rows:  # noqa: B007 - for whoever tells of a mistake
-            yield number, variables
-
-    try:
-        async with redis_deadline():
-            await filling.add(people())
-    except InvalidPayload as error:
-        raise in_line(line, str(error)) from None
+    async with redis_deadline():
+        await add_rows(rows, filling.add)

@@ -37,8 +37,6 @@ Status: TypeAlias = Literal[
 of the queue. Both, and `opted_out`, are skipped."""
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-#: Why a row never became a recipient, as the planning counts it.
-SKIP_REASONS: Final = ("invalid", "duplicate", "opted_out")
 SKIPPED_AT_SENDING: Final[tuple[Status, ...]] = ("opted_out", "capped", "removed")
 
 
@@ -80,6 +78,8 @@ class Campaign:
     sample_at: int | None
     """When that was last looked at, and `sample_gone` how many had gone then."""
     sample_gone: int
+    is_releasing: bool
+    """A release is under way, or was cut off: jobs and rows may differ."""
 
     @property
     def gone(self) -> int:
@@ -138,6 +138,7 @@ def read_campaign(organization_id: str, campaign_id: str, stored: Mapping[str, s
         per_second=float(stored.get("perSecond", 0)),
         sample_at=number("sampleAt"),
         sample_gone=number("sampleGone") or 0,
+        is_releasing="releasing" in stored,
     )
 
 

@@ -80,7 +80,7 @@ class CampaignControl:
         if (await self._filled(organization_id, campaign_id)).state == "draft":
             return await self.launch(organization_id, campaign_id)
         await self._move(organization_id, campaign_id, "start", already=("planning", "running"))
-        return await self._add_run(organization_id, campaign_id, 0)
+        return await self._add_run(organization_id, campaign_id)
 
     async def pause(self, organization_id: str, campaign_id: str) -> Campaign:
         """Send nothing more until it is resumed; only what is at the gateway in this moment still goes out."""
@@ -92,9 +92,8 @@ class CampaignControl:
         """Go on where it was."""
         # What was in hand while it was paused may have come back to the queue.
         await self._withdraw(organization_id, campaign_id, only_if="paused")
-        generation = await self._move(organization_id, campaign_id, "resume", already=("planning", "running"))
-        await self._producer.add_campaign_run(organization_id, campaign_id, generation)
-        return await self.find(organization_id, campaign_id)
+        await self._move(organization_id, campaign_id, "resume", already=("planning", "running"))
+        return await self._add_run(organization_id, campaign_id)
 
     async def cancel(self, organization_id: str, campaign_id: str) -> Campaign:
         """End it for good; who has not got it yet never will."""
@@ -107,9 +106,8 @@ class CampaignControl:
         campaign = await self.find(organization_id, campaign_id)
         if campaign.state == "completed" and not campaign.statuses["failed"]:
             raise NotAllowed(f"campaign {campaign_id} failed for nobody")
-        generation = await self._move(organization_id, campaign_id, "resend", already=())
-        await self._producer.add_campaign_run(organization_id, campaign_id, generation)
-        return await self.find(organization_id, campaign_id)
+        await self._move(organization_id, campaign_id, "resend", already=())
+        return await self._add_run(organization_id, campaign_id)
 
     async def _filled(self, organization_id: str, campaign_id: str) -> Campaign:
         campaign = await self.find(organization_id, campaign_id)
@@ -117,7 +115,7 @@ class CampaignControl:
             raise NotAllowed(f"campaign {campaign_id} has no recipients yet; hand them in first")
         return campaign
 
-    async def _add_run(self, organization_id: str, campaign_id: str, wait_ms: int) -> Campaign:
+    async def _add_run(self, organization_id: str, campaign_id: str, wait_ms: int = 0) -> Campaign:
         """See that a campaign that has begun has its run: whoever began it may have died before adding that."""
         campaign = await self.find(organization_id, campaign_id)
         if campaign.state in ("scheduled", "planning", "running"):
@@ -125,14 +123,12 @@ class CampaignControl:
             await self._producer.add_campaign_run(organization_id, campaign_id, campaign.generation, delay_ms=delay_ms)
         return campaign
 
-    async def _move(self, organization_id: str, campaign_id: str, what: str, *, already: Sequence[State]) -> int:
-        """The generation of its run after the move."""
+    async def _move(self, organization_id: str, campaign_id: str, what: str, *, already: Sequence[State]) -> None:
         moved = await self._store.move(organization_id, campaign_id, what)
         if moved is None:
             raise _not_found(campaign_id)
         if not moved.is_news and moved.before not in already:
-            raise NotAllowed(f"campaign {campaign_id} is {moved.before}: {_INSTEAD.get(what, 'not now')}")
-        return moved.generation
+            raise NotAllowed(f"campaign {campaign_id} is {moved.before}: {_INSTEAD[what]}")
 
     async def _withdraw(self, organization_id: str, campaign_id: str, *, only_if: State | None = None) -> None:
         """Take what waits in the queue out of it, back into the plan."""

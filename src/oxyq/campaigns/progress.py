@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.campaign import SKIPPED_AT_SENDING, Campaign
 from oxyq.campaigns.eta import Estimate, Pace, estimate
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
@@ -43,7 +43,7 @@ def progress(campaign: Campaign) -> Progress:
     """The counts of a campaign; rows that are not planned yet are waiting."""
     counts = campaign.statuses
     skipped = {reason: count for reason, count in campaign.skipped.items() if count}
-    for status in ("opted_out", "capped", "removed"):
+    for status in SKIPPED_AT_SENDING:
         if counts[status]:
             skipped[status] = skipped.get(status, 0) + counts[status]
     recipients = max(campaign.total, campaign.uploaded)

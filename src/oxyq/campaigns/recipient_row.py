@@ -1,7 +1,7 @@
 """A recipient as a line of a file says, and the error that names the line."""
 
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from oxyq.errors import InvalidPayload
 
@@ -17,6 +17,10 @@ class Row(NamedTuple):
     line: int
 
 
+Person: TypeAlias = tuple[str, Mapping[str, str]]
+"""A number as it was written, and the recipient's own variables."""
+
+
 class RowParser(Protocol):
     """What knows one format; lines come numbered, in order, without their ends, as many at a time as there are."""
 
@@ -28,6 +32,22 @@ class RowParser(Protocol):
 
     def finish(self) -> None:
         """There are no more lines; InvalidPayload if there ought to be."""
+
+
+async def add_rows(rows: Iterable[Row], add: Callable[[Iterable[Person]], Awaitable[None]]) -> None:
+    """Give these to what takes recipients; InvalidPayload says in which line the one is that it does not take."""
+    line = 0
+
+    def people() -> Iterator[Person]:
+        nonlocal line
+        for row in rows:
+            line = row.line
+            yield row.number, row.variables
+
+    try:
+        await add(people())
+    except InvalidPayload as error:
+        raise in_line(line, str(error)) from None
 
 
 def in_line(line: int, problem: str, *, column: int | None = None) -> InvalidPayload:

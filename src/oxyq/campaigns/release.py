@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.campaign import Campaign, Status
 from oxyq.campaigns.rows import OpenSend, Place, PlannedRow
 from oxyq.campaigns.store import CampaignStore
 from oxyq.engine.queue import Queue
@@ -62,7 +62,7 @@ class CampaignRelease:
     async def go_on(self, campaign: Campaign, organization: Organization, lane: Lane, now_ms: int) -> Pass:
         """Release what there is room, time and leave for."""
         who = (campaign.organization_id, campaign.id)
-        if await self._store.is_releasing(*who):
+        if campaign.is_releasing:
             await self._take_back_unborn(campaign)
         left = await self._left(campaign)
         if not left:
@@ -160,8 +160,9 @@ class CampaignRelease:
                 continue
             piece = await self._store.planned_piece(*who, send.place.zone, send.place.piece)
             contact = contact_key(piece[send.place.offset].number)
-            status, why = ("failed", "its worker died") if state == "failed" else ("removed", "taken out of the queue")
-            await self._store.note(*who, contact, status, detail=why, job_id=send.job_id)  # type: ignore[arg-type]
+            status: Status = "failed" if state == "failed" else "removed"
+            why = "its worker died" if state == "failed" else "taken out of the queue"
+            await self._store.note(*who, contact, status, detail=why, job_id=send.job_id)
 
 
 class _Plan:

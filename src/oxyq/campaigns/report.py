@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Literal, TypeAlias
 
-from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.campaign import SKIPPED_AT_SENDING, Campaign
 from oxyq.campaigns.store import CampaignStore, Entry
 from oxyq.numbers import contact_key
 from oxyq.outcomes import JsonValue
@@ -43,11 +43,9 @@ async def report(store: CampaignStore, campaign: Campaign, form: Format) -> Asyn
 
 
 def _line(campaign: Campaign, row: int, number: str, entry: Entry) -> dict[str, JsonValue]:
-    status: str = entry.status
-    reason = entry.detail if status in ("failed", "removed") else None
-    if status in ("opted_out", "capped", "removed"):
-        status, reason = "skipped", status
-    elif status == "planned" and campaign.state == "cancelled":
+    status: str = "skipped" if entry.status in SKIPPED_AT_SENDING else entry.status
+    reason = entry.status if status == "skipped" else entry.detail if status == "failed" else None
+    if status == "planned" and campaign.state == "cancelled":
         status = "cancelled"
     provider_id = entry.detail if entry.status in ("sent", "delivered", "read") else None
     return {

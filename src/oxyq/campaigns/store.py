@@ -49,9 +49,7 @@ class Moved:
 class Noted:
     """What noting one recipient's status led to."""
 
-    is_news: bool
     open_sends: int
-    state: str
     generation: int
     is_last: bool
     """It was the last recipient, and the campaign is completed by that."""
@@ -163,10 +161,6 @@ class CampaignStore:
         """The next rows that were taken back, or are to be sent again."""
         reply = await self._call("LRANGE", self._returned(organization_id, campaign_id), 0, most - 1)
         return [Place.read(_text(place)) for place in _list(reply)]
-
-    async def returned_count(self, organization_id: str, campaign_id: str) -> int:
-        """How many of them there are."""
-        return _int(await self._call("LLEN", self._returned(organization_id, campaign_id)))
 
     # --- planning ---------------------------------------------------------------------------------------------
 
@@ -291,10 +285,6 @@ class CampaignStore:
         """Say that jobs and rows are about to differ, as `release` does, until `released`."""
         await self._call("HSET", self._campaign(organization_id, campaign_id), "releasing", 1)
 
-    async def is_releasing(self, organization_id: str, campaign_id: str) -> bool:
-        """Whether a release was under way when somebody last said so."""
-        return await self._call("HEXISTS", self._campaign(organization_id, campaign_id), "releasing") == 1
-
     async def released(self, organization_id: str, campaign_id: str) -> None:
         """Every row that was taken out of the plan has its job."""
         await self._call("HDEL", self._campaign(organization_id, campaign_id), "releasing")
@@ -328,8 +318,8 @@ class CampaignStore:
         ]
         when = now_ms() if at_ms is None else at_ms
         reply = _list(await self._run(_NOTE, keys, [contact, status or "", when, detail[:200], job_id, _LIFE]))
-        is_news, open_sends, state, generation, is_last = reply
-        return Noted(is_news == 1, _int(open_sends), _text(state), _int(generation), is_last == 1)
+        open_sends, generation, is_last = reply
+        return Noted(_int(open_sends), _int(generation), is_last == 1)
 
     # --- keys and calls ---------------------------------------------------------------------------------------
 

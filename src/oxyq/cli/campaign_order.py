@@ -130,8 +130,7 @@ def ordered(source: str, form: Form | None, options: CampaignOptions) -> Iterato
 def _requested(source: str) -> CampaignOrder:
     from oxyq.jobs import CampaignRequest, parse_new
 
-    # parse_new says so when it is no object.
-    request = parse_new(CampaignRequest, read_value(source))  # type: ignore[arg-type]
+    request = parse_new(CampaignRequest, read_value(source))  # type: ignore[arg-type]  # it says so if it is no object
     return CampaignOrder(request, None, lambda add: add(request.people()))
 
 

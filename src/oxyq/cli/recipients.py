@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -16,14 +16,12 @@ from oxyq.cli.output import Progress
 from oxyq.errors import InvalidPayload
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
-    from oxyq.campaigns.recipient_files import Row
+    from oxyq.campaigns.recipient_row import Person
 
 #: Bytes read at once: some thousand rows.
 PIECE: Final = 64 * 1024
 
-Person: TypeAlias = tuple[str, Mapping[str, str]]
-"""A number as it was written, and the recipient's own variables."""
-Add: TypeAlias = Callable[[Iterable[Person]], Awaitable[None]]
+Add: TypeAlias = "Callable[[Iterable[Person]], Awaitable[None]]"
 """What takes some recipients; InvalidPayload when one of them cannot be taken."""
 
 
@@ -66,6 +64,7 @@ def opened(source: str) -> Iterator[int]:
 async def hand_on(file: int, name: str, form: Form, add: Add) -> None:
     """Give all recipients of a CSV or NDJSON file to `add`; raises InvalidPayload naming line and, if known, column."""
     from oxyq.campaigns.recipient_files import recipient_reader
+    from oxyq.campaigns.recipient_row import add_rows
 
     reader = recipient_reader("csv" if form is Form.csv else "ndjson")
     count, piece = 0, b"."
@@ -74,28 +73,11 @@ async def hand_on(file: int, name: str, form: Form, add: Add) -> None:
             piece = await _next_piece(file)
             try:
                 rows = reader.feed(piece) if piece else reader.finish()
-                await _add(rows, add)
+                await add_rows(rows, add)
             except InvalidPayload as error:
                 raise InvalidPayload(name, error.problem, error.more) from None
             count += len(rows)
             progress.show(f"{count:,} rows read")
-
-
-async def _add(rows: list[Row], add: Add) -> None:
-    from oxyq.campaigns.recipient_row import in_line
-
-    line = 0
-
-    def people() -> Iterator[Person]:
-        nonlocal line
-        for row in rows:
-            line = row.line
-            yield row.number, row.variables
-
-    try:
-        await add(people())
-    except InvalidPayload as error:
-        raise in_line(line, str(error)) from None
 
 
 async def _next_piece(file: int) -> bytes:

@@ -116,28 +116,6 @@ class Queue:
         job = _new_job(name, data, job_id, options)
         return _was_added(await self._adder.add(Adding(job, fingerprint, remember_seconds * 1000)), job_id, data)
 
-    async def add_many_once(
-        self, entries: Sequence[tuple[Entry, str]], *, remember_seconds: int
-    ) -> tuple[int, list[str]]:
-        """`add_once` for many (entry, fingerprint) pairs; every entry names its id.
-
-        Returns how many were added now, and the ids that belong to another body.
-        """
-
-        added, conflicts = 0, list[str]()
-        addings = (
-            Adding(_new_job(entry.name, entry.data, entry.job_id, entry.options), mark, remember_seconds * 1000)
-            for entry, mark in entries
-        )
-        asked = iter(entries)
-        async for answers in self._adder.add_all(addings):
-            for answer, (entry, _) in zip(answers, asked, strict=False):
-                try:
-                    added += _was_added(answer, entry.job_id or "", entry.data)
-                except IdConflict as error:
-                    conflicts.append(error.job_id)
-        return added, conflicts
-
     # --- looking ----------------------------------------------------------------------------------------------
 
     async def counts(self) -> dict[str, int]:

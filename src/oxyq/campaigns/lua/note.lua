@@ -4,7 +4,7 @@
     ARGV[1] contact   ARGV[2] status   ARGV[3] time in ms   ARGV[4] provider's id or reason
     ARGV[5] job id of the send that ended, "" for news from the gateway
     ARGV[6] seconds all live on
-  Output: {1 when it was news, sends still open, the campaign's state, its generation, 1 when this was the last recipient}
+  Output: {sends still open, the generation of the campaign's run, 1 when this was the last recipient}
 ]]
 -- A status never goes back. What failed may still be sent (the attempt that was thought lost went through), and what
 -- was unconfirmed may be settled by the gateway.
@@ -34,4 +34,4 @@ if tonumber(now[3] or 0) <= 0 and now[4] and (now[1] == "running" or now[1] == "
   redis.call("HDEL", KEYS[1], "waits", "waitsUntil")
   isLast = 1
 end
-return {isNews and 1 or 0, redis.call("HLEN", KEYS[3]), now[1] or "", tonumber(now[2] or 0), isLast}
+return {redis.call("HLEN", KEYS[3]), tonumber(now[2] or 0), isLast}
