@@ -136,7 +136,7 @@ class Sender:
             held_ms = now_ms()  # it was put off, until about now
         while True:
             now = now_ms()
-            verdict = await self._limiter.go(lane, held_ms=now if held_ms is not None else None, now_ms=now)
+            verdict = await self._limiter.go(lane, held_ms=held_ms, now_ms=now)
             if isinstance(verdict, Go):
                 return
             wait_ms = verdict.at_ms - now
