@@ -22,7 +22,6 @@ from oxyq.jobs import CampaignContent, parse_new
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.numbers import contact_key
 from oxyq.organizations import demo_organization
-from oxyq.sending.lanes import Lanes
 from oxyq.settings import load_settings
 from oxyq.workers.campaign import PLAN_SECONDS
 
@@ -103,7 +102,7 @@ class _Part:
         while released < rows:
             began, now = time.perf_counter(), now_ms()
             campaign = await self._campaign()
-            lane = Lanes(self._app.settings.gateway).of(SHOP, campaign.instance_id, None, "campaign", now)
+            lane = await self._app.lanes.of(SHOP, campaign.instance_id, None, "campaign", now)
             step = await self._release.go_on(campaign, SHOP, lane, now)
             await self._app.campaigns.passed(campaign, step.waits, step.waits_until, now, campaign.pace_now(now))
             seconds += time.perf_counter() - began

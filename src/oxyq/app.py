@@ -21,17 +21,22 @@ from oxyq.engine.queue import Queue
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import ConfigurationError
 from oxyq.gateways.base import Gateway
+from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.none import NoGateway
 from oxyq.gateways.simulator import SimulatorGateway
+from oxyq.instances import InstanceStore
 from oxyq.jobs import AnyPayload, Automation, CampaignRequest, CampaignRun, CampaignSend, InboundMessage
 from oxyq.maintenance.periodic import Periodic
 from oxyq.maintenance.sweep import Sweep
 from oxyq.maintenance.weights import WEIGHTS_SECONDS, Weights
 from oxyq.organizations import OrganizationStore, RecentOrganizations
+from oxyq.own_secrets import own_secret
 from oxyq.pacing.limiter import Limiter
 from oxyq.producer import Producer
 from oxyq.queues import DEAD_LETTER
 from oxyq.redis_connection import configured_address, redis_client
 from oxyq.replies.owner import status_text
+from oxyq.sealing import Sealer
 from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Ledger
 from oxyq.sending.sender import Sender
@@ -59,6 +64,9 @@ class App:
     campaigns: CampaignStore
     campaign_control: CampaignControl
     campaign_overview: CampaignOverview
+    instances: InstanceStore
+    gateways: Gateways
+    lanes: Lanes
     limiter: Limiter
     dead_letters: DeadLetters
     queues: dict[str, Queue]
@@ -81,7 +89,7 @@ class App:
 
 
 class Workers:
-    """The working part of a process: a pool of workers, the chores beside them, and the gateway they send through."""
+    """The working part of a process: a pool of workers, and the chores beside them."""
 
     def __init__(self, app: App, queues: Collection[str]) -> None:
         if unknown := set(queues) - set(app.settings.policies):
@@ -89,7 +97,6 @@ class Workers:
                 f"there is no queue {', '.join(sorted(unknown))}; known are {', '.join(app.settings.policies)}"
             )
         self._app = app
-        self._gateway = _gateway(app.settings)
         organizations = RecentOrganizations(app.organizations)
         self._endings = CampaignEndings(app.campaigns, app.producer, organizations, app.telemetry)
         runner = Runner(organizations, self._handlers(), self._endings.task_ended, app.telemetry)
@@ -110,16 +117,15 @@ class Workers:
             chore.start()
 
     async def stop(self, grace_seconds: float) -> None:
-        """End the chores, drain the workers, close the gateway; calling it again is harmless."""
+        """End the chores and drain the workers; calling it again is harmless."""
         await asyncio.gather(*(chore.stop() for chore in self._chores))
         await self.pool.stop(grace_seconds)
         if self._background:
             await asyncio.wait(self._background, timeout=grace_seconds)
-        await self._gateway.close()
 
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
         app = self._app
-        sender = Sender(self._gateway, Ledger(app.hub), app.limiter)
+        sender = Sender(app.gateways, Ledger(app.hub), app.limiter)
         release = CampaignRelease(app.campaigns, app.producer, app.queues["campaign"], app.limiter)
 
         async def status() -> str:
@@ -129,7 +135,7 @@ class Workers:
             InboundMessage: MessageHandler(sender, app.contacts, status),
             Automation: AutomationHandler(sender, app.contacts, now_ms),
             CampaignRequest: CampaignTaker(app.campaign_control),
-            CampaignRun: CampaignRunner(app.campaigns, release, self._endings, sender.lanes, app.telemetry, now_ms),
+            CampaignRun: CampaignRunner(app.campaigns, release, self._endings, app.lanes, app.telemetry, now_ms),
             CampaignSend: CampaignSender(sender, now_ms),
         }
 
@@ -163,7 +169,14 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
     hub, client = Hub(address, prefix=prefix), redis_client(address)
     queues = {name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)}
     producer, campaigns, limiter = Producer(hub, settings.policies), CampaignStore(hub), Limiter(hub)
-    organizations, lanes = OrganizationStore(client, prefix=prefix), Lanes(settings.gateway)
+    organizations = OrganizationStore(client, prefix=prefix)
+    instances = InstanceStore(
+        client,
+        lambda: Sealer(own_secret(settings, settings.secrets_key, "OXYQ_SECRETS_KEY", "secrets-key")),
+        prefix=prefix,
+    )
+    gateways = Gateways(_default_gateway(settings), instances)
+    lanes = Lanes(gateways)
     try:
         yield App(
             settings=settings,
@@ -177,16 +190,26 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             campaigns=campaigns,
             campaign_control=CampaignControl(campaigns, producer, queues["campaign"], organizations, limiter, lanes),
             campaign_overview=CampaignOverview(limiter, lanes),
+            instances=instances,
+            gateways=gateways,
+            lanes=lanes,
             limiter=limiter,
             dead_letters=DeadLetters(hub),
             queues=queues,
         )
     finally:
+        await gateways.close()
         await hub.close()
         await client.aclose()
 
 
-def _gateway(settings: Settings) -> Gateway:
-    match settings.gateway:
+def _sealer(settings: Settings) -> Sealer:
+    return Sealer(own_secret(settings, settings.secrets_key, "OXYQ_SECRETS_KEY", "secrets-key"))
+
+
+def _default_gateway(settings: Settings) -> Gateway:
+    match settings.default_gateway:
         case "simulator":
             return SimulatorGateway(settings.simulator_log_path)
+        case "none":
+            return NoGateway()

@@ -9,7 +9,8 @@ OxyqError
 ├── NotAllowed            it cannot be done as things stand: the message says what can
 ├── TemporaryError        it failed now and may work later: retried by the queue's policy
 │   ├── gateways.NotSent      (also a GatewayError)
-│   └── gateways.SlowDown     (also a GatewayError)
+│   ├── gateways.SlowDown     (also a GatewayError)
+│   └── gateways.InstanceHalted  (also a GatewayError)
 ├── PermanentError        it will never work as it is: straight to the dead letters
 │   └── gateways.NeverWill    (also a GatewayError)
 └── gateways.GatewayError  everything a gateway may raise, see gateways/base.py

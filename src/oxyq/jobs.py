@@ -7,16 +7,16 @@ Two ways in. `parse_new` is for what our own callers hand over: strict, unknown 
 import json
 import unicodedata
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from hashlib import blake2b
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b, sha256
+from typing import Annotated, Final, Literal, Protocol, TypeAlias, TypeVar
 
 import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
 from oxyq.errors import InvalidPayload
-from oxyq.numbers import MAX_NUMBER_CHARACTERS, canonical_number, digits
+from oxyq.numbers import MAX_NUMBER_CHARACTERS, canonical_number, digits, is_hidden, sender_address
 from oxyq.outcomes import JsonValue
 from oxyq.payload_errors import JSON_FIELDS, TOO_DEEP, invalid_payload, json_type
 from oxyq.templates import VARIABLE_NAME, missing_variable, placeholders
@@ -24,6 +24,7 @@ from oxyq.templates import VARIABLE_NAME, missing_variable, placeholders
 MAX_ID_CHARACTERS: Final = 128
 MAX_TEXT_CHARACTERS: Final = 4096
 """WhatsApp's own limit for the body of a text message."""
+MAX_LABEL_CHARACTERS: Final = 512
 MAX_REASON_CHARACTERS: Final = 1000
 """As many as the engine keeps of the reasons it writes itself."""
 MAX_RECIPIENTS: Final = 1_000_000
@@ -53,6 +54,13 @@ def check_text(value: str) -> str:
     if len(value) > MAX_TEXT_CHARACTERS:
         raise ValueError(f"has {len(value)} characters; WhatsApp takes at most {MAX_TEXT_CHARACTERS}")
     return _checked_visible(value)
+
+
+def _checked_label(value: str) -> str:
+    if len(value) > MAX_LABEL_CHARACTERS:
+        raise ValueError(f"has {len(value)} characters; at most {MAX_LABEL_CHARACTERS} are taken")
+    _refuse_unsendable(value)
+    return value
 
 
 def _checked_reason(value: str) -> str:
@@ -131,6 +139,7 @@ Id = Annotated[str, AfterValidator(_checked_id)]
 Text = Annotated[str, AfterValidator(check_text)]
 _Reason = Annotated[str, AfterValidator(_checked_reason)]
 Number = Annotated[str, AfterValidator(digits)]
+SenderAddress = Annotated[str, AfterValidator(sender_address)]
 _WrittenNumber = Annotated[str, AfterValidator(_checked_written_number)]
 Milliseconds = Annotated[int, AfterValidator(_checked_time)]
 Variables = Annotated[
@@ -144,6 +153,7 @@ _Metadata = Annotated[dict[str, pydantic.JsonValue], AfterValidator(_checked_jso
 _Data = Annotated[pydantic.JsonValue, AfterValidator(_checked_json)]
 
 OrganizationId = Annotated[Id, Field(description="the id of the organization (tenant)")]
+_Label = Annotated[str, AfterValidator(_checked_label)]
 InstanceId = Annotated[Id, Field(description="the id of the WhatsApp number that sends and receives")]
 
 
@@ -174,23 +184,70 @@ class Payload(BaseModel):
         return blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
+MessageType: TypeAlias = Literal[
+    "text", "image", "video", "audio", "document", "sticker", "location", "contact", "button", "list", "flow", "unknown"
+]
+"""What kind of message somebody wrote; `button`, `list` and `flow` are what they chose of what we had offered."""
+
+
+class InboundMedia(BaseModel):
+    """A file that came with a message, and stays where it is: its type, its size in bytes, its length in seconds."""
+
+    model_config = WIRE_CONFIG
+
+    mimetype: _Label
+    size: int | None = Field(default=None, ge=0)
+    file_name: _Label | None = None
+    seconds: int | None = Field(default=None, ge=0)
+    is_voice: bool | None = None
+    id: _Label | None = Field(default=None, description="the gateway's id of the file")
+
+
 class InboundMessage(Payload):
-    """Someone wrote to one of an organization's numbers."""
+    """Someone wrote to one of an organization's numbers.
+
+    What stands below `timestamp` is told by gateways that know it; `content` is then the text, the caption, what was
+    chosen, or a word such as "[áudio]".
+    """
 
     organization_id: OrganizationId
     instance_id: InstanceId
-    sender: Number = Field(alias="from", description="the number that wrote, such as 5511999999999@c.us")
+    sender: SenderAddress = Field(
+        alias="from",
+        description="the number that wrote, such as 5511999999999@c.us, or the id that hides it, such as 123456789@lid",
+    )
     content: Text = Field(description="the text of the message")
     message_id: Id = Field(description="WhatsApp's id of the message")
     timestamp: Milliseconds = Field(description="when it was written, in ms since 1970")
 
+    chat_id: Id | None = Field(default=None, description="the gateway's own address of the chat")
+    lid: Id | None = Field(default=None, description="WhatsApp's hidden id of the person")
+    bsuid: Id | None = Field(default=None, description="Meta's business-scoped id of the person")
+    participant: Id | None = Field(default=None, description="who wrote it, in a group")
+    is_group: bool | None = None
+    push_name: _Label | None = Field(default=None, description="the name the person goes by")
+    type: MessageType | None = None
+    reply_id: _Label | None = Field(default=None, description="the id of the button or row that was chosen")
+    quoted_id: Id | None = Field(default=None, description="the message this one answers")
+    media: InboundMedia | None = None
+    is_replayed: bool | None = Field(default=None, description="it had waited until the number was online again")
+    is_cut: bool | None = Field(default=None, description="`content` is only the beginning")
+
     @pydantic.field_serializer("sender")
     def _as_whatsapp_writes_it(self, sender: str) -> str:
-        return f"{sender}@c.us"
+        return sender if is_hidden(sender) else f"{sender}@c.us"
 
     def job_id(self) -> str:
-        """One job per WhatsApp message id, instance and organization."""
-        return _job_id("msg", self.organization_id, self.instance_id, self.message_id)
+        """One job per WhatsApp message id, instance and organization, and of a gateway that tells it, chat.
+
+        An id is not unique by itself among the people of a group. The bridge makes the same id in Node (bridge/).
+        """
+        if self.chat_id is None:
+            return _job_id("msg", self.organization_id, self.instance_id, self.message_id)
+        chat = self.chat_id if self.is_group else self.sender
+        facts = (self.organization_id, self.instance_id, chat, self.participant or "", self.message_id)
+        # SHA-256, which Node has; the other ids are made with a hash that it has not.
+        return f"msg-{_hashed(sha256(), facts)[:32]}"
 
 
 class Automation(Payload):
@@ -204,6 +261,12 @@ class Automation(Payload):
     scheduled_for: Milliseconds | None = Field(default=None, description="when to send it, in ms since 1970")
     metadata: _Metadata | None = Field(default=None, description="an object of your own, kept with the job")
     instance_id: InstanceId | None = None
+    transactional: bool | None = Field(
+        default=None, description="true for what a person waits for, such as a code: it goes out at night too"
+    )
+    grace_minutes: int | None = Field(
+        default=None, ge=0, le=10_080, description="how late it may still be sent when it could not be at its time"
+    )
 
     def job_id(self) -> str:
         """One job per automation, recipient and time."""
@@ -364,14 +427,25 @@ _CAMPAIGN_KINDS: Final[Mapping[str, "type[CampaignRun | CampaignSend]"]] = {
 AnyPayload: TypeAlias = InboundMessage | Automation | CampaignRequest | CampaignRun | CampaignSend
 
 
+class _Hash(Protocol):
+    """What the hashes of hashlib share."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
 def _job_id(kind: str, *facts: str) -> str:
     # Hashed, because a tenant chose them, and BullMQ mistakes an id such as "active" for a key of its own.
     # Length before each part, so that ("a", "bc") and ("ab", "c") differ.
-    hashed = blake2b(digest_size=16)
+    return f"{kind}-{_hashed(blake2b(digest_size=16), facts)}"
+
+
+def _hashed(hashed: _Hash, facts: Iterable[str]) -> str:
     for fact in facts:
         encoded = fact.encode()
         hashed.update(b"%d:" % len(encoded) + encoded)
-    return f"{kind}-{hashed.hexdigest()}"
+    return hashed.hexdigest()
 
 
 def send_job_id(organization_id: str, campaign_id: str, recipient: str, step: int = 0, again: int = 0) -> str:

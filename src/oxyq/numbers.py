@@ -27,6 +27,8 @@ _BRAZILIAN: Final = re.compile(r"(?:\+?550?|0)?([1-9][1-9])(9[0-9]{8}|[2-9][0-9]
 #: Mobiles that nobody has yet: Anatel gives out those that begin with 9. With their country code they are taken all the
 #: same, as in the examples that others were given (5511888888888): WhatsApp is the one to say who is not there.
 _NOT_GIVEN_OUT: Final = re.compile(r"\+?55([1-9][1-9])[6-8][0-9]{8}")
+#: A LID, or a BSUID (two letters of a country, behind them perhaps ENT, and what nobody can read).
+_HIDDEN_ID: Final = re.compile(r"[0-9]{5,20}@lid|[A-Z]{2}(?:\.ENT)?\.[A-Za-z0-9]{1,100}")
 _SIGNS: Final = str.maketrans("", "", " ()-")
 
 _FORMS: Final = "write it as (11) 99999-9999 or 5511999999999, and one of another country with + and its country code"
@@ -67,6 +69,19 @@ def digits(written: str) -> str:
     if number.startswith("0"):
         raise ValueError("must begin with the country code, such as 55, and not with 0")
     return number
+
+
+def sender_address(written: str) -> str:
+    """Who wrote to us, with ValueError as `digits`: digits, or the id that hides a number (`…@lid`, `BR.…`) as it is.
+
+    Sources: WhatsApp's hidden ids (LID) as Baileys shows them, and Meta's business-scoped user ids (BSUID, 2026).
+    """
+    return written if _HIDDEN_ID.fullmatch(written) else digits(written)
+
+
+def is_hidden(address: str) -> bool:
+    """Whether what `sender_address` gave is no phone number, but an id that stands for one."""
+    return not address.isdigit()
 
 
 def canonical_number(written: str) -> str:

@@ -10,6 +10,7 @@ import redis.asyncio
 from pydantic import AfterValidator, BaseModel, Field
 
 from oxyq import redis_keys
+from oxyq.answering import AiSettings, ConversationSettings, Rule
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import WIRE_CONFIG, InstanceId, Number, OrganizationId, Text, parse_stored, wire
 from oxyq.limits import NumberSettings, RateLimit
@@ -76,6 +77,12 @@ class Organization(BaseModel):
         default_factory=dict, max_length=1000, description="limits of single numbers, by instance id"
     )
     weight: int = Field(default=1, ge=1, le=100, description="how many jobs it gets when others get one")
+
+    conversation: ConversationSettings = Field(
+        default_factory=ConversationSettings, description='bursts and take-over, such as {"quietSeconds": 1.5}'
+    )
+    rules: list[Rule] = Field(default_factory=list, max_length=500, description="fixed answers, the first that fits")
+    ai: AiSettings | None = Field(default=None, description="a language model for all other questions")
 
     def is_owner(self, number: str) -> bool:
         """Whether this number is one of the owners, with or without the Brazilian ninth digit."""

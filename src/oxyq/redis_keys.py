@@ -34,6 +34,41 @@ def weights(*, prefix: str = "bull") -> str:
     return _key(prefix, "weights")
 
 
+def instances(*, prefix: str = "bull") -> str:
+    """Hash: instance id -> its settings as JSON, of all organizations. No TTL: settings."""
+    return _key(prefix, "instances")
+
+
+def instance_secrets(instance_id: str, *, prefix: str = "bull") -> str:
+    """Hash: the sealed secrets of one instance. No TTL: settings."""
+    return _key(prefix, "instance-secrets", instance_id)
+
+
+def instance_state(instance_id: str, *, prefix: str = "bull") -> str:
+    """Hash: how one number stood when something was last heard of it. No TTL: it goes with the instance."""
+    return _key(prefix, "instance-state", instance_id)
+
+
+def bridge_lease(instance_id: str, *, prefix: str = "bull") -> str:
+    """String: which bridge has this instance, and where it listens, as JSON; the bridge writes it. TTL 20 seconds."""
+    return _key(prefix, "bridge-lease", instance_id)
+
+
+def bridge_auth(instance_id: str, *, prefix: str = "bull") -> str:
+    """Hash: the sealed keys by which a number is linked; the bridge writes it. No TTL: without it, pair again."""
+    return _key(prefix, "bridge-auth", instance_id)
+
+
+def bridge_sent(instance_id: str, message_id: str, *, prefix: str = "bull") -> str:
+    """String: a sealed message, for phones that ask for it again; the bridge writes it. TTL 48 hours."""
+    return _key(prefix, "bridge-sent", instance_id, message_id)
+
+
+def bridge_address(instance_id: str, number: str, *, prefix: str = "bull") -> str:
+    """String: the address by which WhatsApp knows a number, "" if it does not; the bridge writes it. TTL 7 days."""
+    return _key(prefix, "bridge-address", instance_id, number)
+
+
 def campaigns(organization_id: str, *, prefix: str = "bull") -> str:
     """Sorted set: the campaigns of an organization by the time they were made. TTL 30 days, as for each in it."""
     return _tenant_key(prefix, organization_id, "campaigns")
@@ -79,6 +114,11 @@ def message(organization_id: str, message_key: str, *, prefix: str = "bull") -> 
     return _tenant_key(prefix, organization_id, "message", message_key)
 
 
+def provider_message(organization_id: str, instance_id: str, provider_id: str, *, prefix: str = "bull") -> str:
+    """String: our key of the message that WhatsApp knows by this id. TTL 8 days, as its entry in the ledger."""
+    return _tenant_key(prefix, organization_id, "provider-message", instance_id, provider_id)
+
+
 def contact(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
     """Hash: whether one person wants campaigns. No TTL: a wish to be left alone does not run out."""
     return _tenant_key(prefix, organization_id, "contact", contact)
@@ -87,6 +127,51 @@ def contact(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
 def reached(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
     """String: a reminder went out to this person. TTL 1 day."""
     return _tenant_key(prefix, organization_id, "reached", contact)
+
+
+def alias(organization_id: str, address: str, *, prefix: str = "bull") -> str:
+    """String: which conversation a number or hidden id belongs to, where several are one person. TTL 1 year."""
+    return _tenant_key(prefix, organization_id, "alias", address)
+
+
+def conversation(organization_id: str, instance_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """Hash: how one chat stands: whose turn, what is answered, who took over. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "conversation", instance_id, contact)
+
+
+def conversation_inbox(organization_id: str, instance_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """List: messages that wait for an answer, as JSON. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "conversation-inbox", instance_id, contact)
+
+
+def conversation_history(organization_id: str, instance_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """List: the last messages of both sides, as JSON. TTL as the organization says, 30 days by default."""
+    return _tenant_key(prefix, organization_id, "conversation-history", instance_id, contact)
+
+
+def conversation_seen(organization_id: str, instance_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """Sorted set: messages that came in, by when, so that none is answered twice. TTL 8 days, each."""
+    return _tenant_key(prefix, organization_id, "conversation-seen", instance_id, contact)
+
+
+def conversations(organization_id: str, *, prefix: str = "bull") -> str:
+    """Sorted set: the chats of an organization by their last message. TTL 30 days, as for each in it."""
+    return _tenant_key(prefix, organization_id, "conversations")
+
+
+def withdrawn(organization_id: str, what: str, *, prefix: str = "bull") -> str:
+    """String: since when automations of this id, or with this in their metadata, are not wanted. TTL 367 days."""
+    return _tenant_key(prefix, organization_id, "withdrawn", what)
+
+
+def last_wrote(organization_id: str, contact: str, *, prefix: str = "bull") -> str:
+    """String: when this person last wrote to the organization (ms). TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "last-wrote", contact)
+
+
+def ai_usage(organization_id: str, day: str, *, prefix: str = "bull") -> str:
+    """String: tokens that an organization used on one day. TTL 2 days."""
+    return _tenant_key(prefix, organization_id, "ai-usage", day)
 
 
 def campaign_messages(organization_id: str, contact: str, *, prefix: str = "bull") -> str:

@@ -18,13 +18,17 @@ from oxyq.queues import OVERRIDE_NAMES, OVERRIDES, POLICIES, QueuePolicy, polici
 MIN_SECRET_BYTES: Final = 32
 """What HS256 asks of its key (RFC 7518, 3.2)."""
 
-GatewayName = Literal["simulator"]
+DefaultGateway = Literal["auto", "simulator", "none"]
 
 _NEEDED_IN_PRODUCTION: Final = {
     "REDIS_URL": "give the address of your Redis, such as rediss://default:password@host:6379",
     "OXYQ_JWT_SECRET": "make one with: openssl rand -hex 32",
 }
-_SECRET_NAMES: Final = frozenset(_NEEDED_IN_PRODUCTION)
+_SECRET_NAMES: Final = frozenset(
+    (
+        *_NEEDED_IN_PRODUCTION, "OXYQ_SECRETS_KEY", "OXYQ_BRIDGE_KEY", "OXYQ_OPENAI_KEY", "OXYQ_ANTHROPIC_KEY",
+    )
+)  # fmt: skip
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -78,6 +82,19 @@ def _checked_secret(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value().encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
         raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes; make one with: openssl rand -hex 32")
     return secret
+
+
+def _checked_http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://host:3001")
+    return url.rstrip("/")
+
+
+def _checked_api_version(version: str) -> str:
+    if not re.fullmatch(r"v[0-9]{1,3}\.[0-9]{1,2}", version):
+        raise ValueError("must be a version of the Graph API, such as v26.0")
+    return version
 
 
 def _checked_prefix(prefix: str) -> str:
@@ -153,13 +170,68 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(_lower)] = Field(
         default="auto", alias="OXYQ_LOG_FORMAT", description="`text`, `json`, or `auto`: text on a terminal"
     )
-    gateway: Annotated[GatewayName, BeforeValidator(_lower)] = Field(
-        default="simulator", alias="OXYQ_GATEWAY", description="who sends; `simulator` only writes a log"
+    gateway: Annotated[DefaultGateway, BeforeValidator(_lower)] = Field(
+        default="auto",
+        alias="OXYQ_GATEWAY",
+        description="who sends for numbers that `oxyq instances` does not know: `simulator` only writes a log, "
+        "`none` refuses, `auto` is `none` in production",
     )
     simulator_log: Path | None = Field(
         default=None,
         alias="OXYQ_SIMULATOR_LOG",
         description="what the simulator received; unset, `simulator.jsonl` in `OXYQ_DATA_DIR`",
+    )
+    secrets_key: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
+        default=None,
+        alias="OXYQ_SECRETS_KEY",
+        description="key that seals what gateways need (tokens), 32 bytes or more; `new,old` changes it",
+    )
+    cloud_api_url: Annotated[str, AfterValidator(_checked_http_url)] = Field(
+        default="https://graph.facebook.com", alias="OXYQ_CLOUD_API_URL", description="Meta's Graph API"
+    )
+    cloud_api_version: Annotated[str, AfterValidator(_checked_api_version)] = Field(
+        default="v26.0", alias="OXYQ_CLOUD_API_VERSION", description="and its version"
+    )
+    bridge_key: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
+        default=None,
+        alias="OXYQ_BRIDGE_KEY",
+        description="key that the Baileys bridge and we share, and that seals its sessions; 32 bytes or more",
+    )
+    bridge_host: str = Field(default="127.0.0.1", alias="OXYQ_BRIDGE_HOST", description="address the bridge listens on")
+    bridge_port: int = Field(
+        default=3002, ge=0, le=65535, alias="OXYQ_BRIDGE_PORT", description="port of the bridge, 0 for any free one"
+    )
+    bridge_url: Annotated[str, AfterValidator(_checked_http_url)] | None = Field(
+        default=None, alias="OXYQ_BRIDGE_URL", description="how workers reach this bridge; unset, by host and port"
+    )
+    bridge_instances: int = Field(
+        default=50, ge=1, le=1000, alias="OXYQ_BRIDGE_INSTANCES", description="numbers that one bridge opens at most"
+    )
+    bridge_whatsapp_url: str | None = Field(
+        default=None,
+        alias="OXYQ_BRIDGE_WHATSAPP_URL",
+        description="a WhatsApp of your own on this machine, for tests (`ws://127.0.0.1:…`)",
+    )
+    bridge_whatsapp_root: str | None = Field(
+        default=None, alias="OXYQ_BRIDGE_WHATSAPP_ROOT", description="and the key it is trusted by (hex)"
+    )
+    api_url: Annotated[str, AfterValidator(_checked_http_url)] | None = Field(
+        default=None, alias="OXYQ_API_URL", description="how the bridge reaches the API; unset, by host and port"
+    )
+    openai_url: Annotated[str, AfterValidator(_checked_http_url)] = Field(
+        default="https://api.openai.com/v1",
+        alias="OXYQ_OPENAI_URL",
+        description="OpenAI, or what speaks like it (Ollama, vLLM)",
+    )
+    openai_key: SecretStr | None = Field(default=None, alias="OXYQ_OPENAI_KEY", description="key for it")
+    anthropic_url: Annotated[str, AfterValidator(_checked_http_url)] = Field(
+        default="https://api.anthropic.com", alias="OXYQ_ANTHROPIC_URL", description="Anthropic"
+    )
+    anthropic_key: SecretStr | None = Field(default=None, alias="OXYQ_ANTHROPIC_KEY", description="key for it")
+    demo_baileys: Annotated[bool, BeforeValidator(_lower)] = Field(
+        default=False,
+        alias="OXYQ_DEMO_BAILEYS",
+        description="`1`: `make run` sends through the bridge, to a WhatsApp of our own on this machine",
     )
     stop_grace_seconds: float = Field(
         default=25,
@@ -214,6 +286,13 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether missing settings are refused instead of made up."""
         return self.env == "production"
+
+    @property
+    def default_gateway(self) -> Literal["simulator", "none"]:
+        """Who sends for numbers that have no row in the table of instances."""
+        if self.gateway == "auto":
+            return "none" if self.is_production else "simulator"
+        return self.gateway
 
     @property
     def simulator_log_path(self) -> Path:

@@ -19,6 +19,15 @@ SHOP: dict[str, Any] = {
     "handOff": "Um instante",
     "numbers": {},
     "weight": 1,
+    "conversation": {
+        "quietSeconds": 0.5,
+        "longestWaitSeconds": 8.0,
+        "staleMinutes": 15,
+        "personMinutes": 30,
+        "historyMessages": 40,
+        "historyDays": 30,
+    },
+    "rules": [{"messages": ["menu"], "words": [], "replyIds": [], "answer": "1 Banho", "handsOff": False}],
 }
 
 

@@ -30,7 +30,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert not settings.is_production
     assert (settings.redis_prefix, settings.redis_tls_verify, settings.redis_ca_file) == ("bull", True, None)
     assert (settings.host, settings.port) == ("127.0.0.1", 3001)
-    assert (settings.log_level, settings.log_format, settings.gateway) == ("info", "auto", "simulator")
+    assert (settings.log_level, settings.log_format, settings.default_gateway) == ("info", "auto", "simulator")
     assert (settings.data_dir, settings.simulator_log_path) == (Path(".oxyq"), Path(".oxyq/simulator.jsonl"))
     assert (settings.stop_grace_seconds, settings.lock_seconds) == (25, 30)
     assert (settings.stalled_interval_seconds, settings.max_stalled, settings.sweep_seconds) == (10, 3, 120)

@@ -1,21 +1,17 @@
 """Tokens: who is calling, signed with HS256 and checked to the letter."""
 
-import contextlib
-import os
 import re
-import secrets
-import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, TypeGuard, get_args
 
 import jwt
 
-from oxyq.errors import ConfigurationError, InvalidPayload
+from oxyq.errors import InvalidPayload
 from oxyq.jobs import MAX_ID_CHARACTERS
-from oxyq.settings import MIN_SECRET_BYTES, Settings
+from oxyq.own_secrets import own_secret
+from oxyq.settings import Settings
 
 Role = Literal["owner", "operator", "viewer", "service"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -118,54 +114,5 @@ def _is_time(value: object) -> bool:
 
 
 def signing_secret(settings: Settings) -> str:
-    """What signs and checks the tokens of this installation.
-
-    In development without OXYQ_JWT_SECRET it is made once and kept in the data folder, for this user's eyes only, so
-    that a token issued in one terminal works with the server in another. Raises ConfigurationError.
-    """
-    if settings.jwt_secret is not None:
-        return settings.jwt_secret.get_secret_value()
-    if settings.is_production:
-        raise ConfigurationError("OXYQ_JWT_SECRET: is missing, and production needs it; openssl rand -hex 32 makes one")
-    path = settings.data_dir / SECRET_FILE
-    try:
-        return _stored_secret(path)
-    except FileNotFoundError:
-        return _new_secret(path)
-
-
-def _new_secret(path: Path) -> str:
-    # Linked under its name only when complete: of two processes that start together, one wins and both read its key.
-    draft = path.with_name(f".{SECRET_FILE}-{secrets.token_hex(8)}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(MIN_SECRET_BYTES))
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            draft.unlink()
-    except OSError as error:
-        raise _unusable(path, error.strerror) from None
-    return _stored_secret(path)
-
-
-def _stored_secret(path: Path) -> str:
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
-            allowed = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            secret = file.read().strip()
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:
-        raise _unusable(path, str(error)) from None
-    if allowed & 0o077:
-        raise _unusable(path, "others may read it; chmod 600, or delete it and a new one is made")
-    if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise _unusable(path, f"it has fewer than {MIN_SECRET_BYTES} bytes; delete it and a new one is made")
-    return secret
-
-
-def _unusable(path: Path, why: str | None) -> ConfigurationError:
-    return ConfigurationError(f"OXYQ_JWT_SECRET: is not set, and its stand-in {path} cannot be used: {why}")
+    """What signs and checks the tokens of this installation; raises ConfigurationError."""
+    return own_secret(settings, settings.jwt_secret, "OXYQ_JWT_SECRET", SECRET_FILE)

@@ -157,7 +157,7 @@ class CampaignControl:
         organization = await self._organizations.get(campaign.organization_id) if slots else None
         if organization is not None:
             now = now_ms()
-            lane = self._lanes.of(organization, campaign.instance_id, None, "campaign", now)
+            lane = await self._lanes.of(organization, campaign.instance_id, None, "campaign", now)
             await self._limiter.refund(lane, slots, now_ms=now)
 
 

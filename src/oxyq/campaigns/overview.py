@@ -21,7 +21,9 @@ class CampaignOverview:
     async def pace(self, organization: Organization, instance_id: str | None) -> Pace:
         """What campaigns may send by this number."""
         now = now_ms()
-        return await self._limiter.pace(self._lanes.of(organization, instance_id, None, "campaign", now), now_ms=now)
+        return await self._limiter.pace(
+            await self._lanes.of(organization, instance_id, None, "campaign", now), now_ms=now
+        )
 
     async def of(self, campaign: Campaign, organization: Organization) -> dict[str, JsonValue]:
         """One campaign as JSON; times are ms since 1970, null when there is none."""

@@ -19,16 +19,27 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from oxyq.errors import InvalidPayload
-from oxyq.gateways.base import Capability, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, Scope, SlowDown
+from oxyq.gateways.base import (
+    BadSignature,
+    Capability,
+    InstanceState,
+    MaybeSent,
+    NeverWill,
+    NotSent,
+    Resolved,
+    Scope,
+    SlowDown,
+)
+from oxyq.gateways.news import News
+from oxyq.gateways.outbound import Outbound, OutboundMedia, Receipt
 from oxyq.jobs import InboundMessage, parse_new, wire
-from oxyq.numbers import normalize_number
+from oxyq.numbers import sender_address
 from oxyq.outcomes import JsonValue
 
 NEVER_GETS_THROUGH: Final = "9901"
@@ -69,7 +80,7 @@ class SimulatorGateway:
     """
 
     name: Final = "simulator"
-    capabilities: Final[frozenset[Capability]] = frozenset({"text"})
+    capabilities: Final[frozenset[Capability]] = frozenset({"text", "media", "templates", "typing", "read", "resolve"})
 
     def __init__(self, log_path: Path, *, latency_seconds: float = 0.0, slow_seconds: float = 2.0) -> None:
         self._log_path = log_path
@@ -77,8 +88,8 @@ class SimulatorGateway:
         self._slow_seconds = slow_seconds
         self._log: int | None = None
 
-    async def send(self, message: OutboundText) -> Receipt:
-        """Write one text to the log, or fail as the recipient's last digits ask for."""
+    async def send(self, message: Outbound) -> Receipt:
+        """Write one message to the log, or fail as the recipient's last digits ask for."""
         ending = _checked_number(message.recipient)[-4:]
         await asyncio.sleep(self._slow_seconds if ending == SLOW else self._latency_seconds)
         try:
@@ -116,7 +127,34 @@ class SimulatorGateway:
             return False
         return True
 
-    def _receive(self, message: OutboundText) -> Receipt:
+    async def typing(self, instance_id: str, recipient: str, *, answering: str | None = None) -> None:
+        """Nobody sees it."""
+
+    async def mark_read(self, instance_id: str, sender: str, message_ids: Sequence[str]) -> None:
+        """Nobody sees it."""
+
+    async def resolve(self, instance_id: str, numbers: Sequence[str]) -> list[Resolved]:
+        """All are there, but those that end in 9902."""
+        found = [(number, not number.endswith(NOT_ON_WHATSAPP)) for number in numbers]
+        return [Resolved(number, exists, number if exists else None) for number, exists in found]
+
+    async def state(self, instance_id: str) -> InstanceState:
+        """Always connected."""
+        return InstanceState("open", "simulated")
+
+    def provider_id(self, message: Outbound) -> str | None:
+        """Made up when it is received."""
+        return None
+
+    def verify_webhook(self, headers: Mapping[str, str], raw: bytes) -> None:
+        """It has none."""
+        raise BadSignature("the simulator has no webhook")
+
+    def parse_webhook(self, raw: bytes) -> News:
+        """It has none."""
+        return News()
+
+    def _receive(self, message: Outbound) -> Receipt:
         provider_id = f"sim-{uuid.uuid4().hex}"
         record = {
             "at": time.time_ns() // 1_000_000,
@@ -124,7 +162,7 @@ class SimulatorGateway:
             "organizationId": message.organization_id,
             "instanceId": message.instance_id,
             "to": message.recipient,
-            "text": message.text,
+            "text": _text(message),
             "providerId": provider_id,
         }
         # One write to a file opened for appending: lines of several processes never mix.
@@ -141,11 +179,15 @@ class SimulatorGateway:
         return self._log
 
 
+def _text(message: Outbound) -> str:
+    return message.caption or f"[{message.kind}] {message.url}" if isinstance(message, OutboundMedia) else message.text
+
+
 def _checked_number(recipient: str) -> str:
     try:
-        return normalize_number(recipient)
-    except InvalidPayload as error:
-        raise NeverWill(f"the number {error.problem}") from error
+        return sender_address(recipient)
+    except ValueError as error:
+        raise NeverWill(f"the number {error}") from error
 
 
 def read_log(log_path: Path, *, last_bytes: int | None = None) -> list[Received]:

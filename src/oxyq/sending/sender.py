@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from oxyq.engine.job import Job
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import QueueUnavailable, TemporaryError
-from oxyq.gateways.base import Gateway, MaybeSent, NeverWill, NotSent, OutboundText, SlowDown
+from oxyq.gateways.base import MaybeSent, NeverWill, NotSent, SlowDown
+from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.outbound import Outbound
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
 from oxyq.pacing.limiter import Go, Kind, Lane, Limiter
-from oxyq.sending.lanes import Lanes
+from oxyq.sending.lanes import first_instance, lane_through
 from oxyq.sending.ledger import Gate, IfUnknown, Ledger, Why
 
 
@@ -70,18 +72,17 @@ SLOW_DOWN_SECONDS: Final = {"pair": 6.0, "number": 1.0, "campaign": 3600.0}
 
 
 class Sender:
-    """Sends through `gateway` what the limits and the ledger let through."""
+    """Sends through each number's gateway what the limits and the ledger let through."""
 
-    def __init__(self, gateway: Gateway, ledger: Ledger, limiter: Limiter) -> None:
-        self._gateway = gateway
+    def __init__(self, gateways: Gateways, ledger: Ledger, limiter: Limiter) -> None:
+        self._gateways = gateways
         self._ledger = ledger
         self._limiter = limiter
-        self.lanes = Lanes(gateway.name)
 
     async def send(
         self,
         job: Job,
-        message: OutboundText,
+        message: Outbound,
         organization: Organization,
         *,
         kind: Kind,
@@ -93,8 +94,11 @@ class Sender:
         Raises NotYet, what the gateway raises when nothing went out, MaybeSent when it may be tried once more,
         LostJob, QueueUnavailable.
         """
-        lane = self.lanes.of(organization, message.instance_id, message.recipient, kind, now_ms())
-        if_unknown: IfUnknown = "same" if "repeats-safely" in self._gateway.capabilities else _IF_UNKNOWN[kind]
+        instance_id = message.instance_id or first_instance(organization)
+        message = replace(message, instance_id=instance_id or None)
+        gateway = await self._gateways.of(instance_id)
+        lane = lane_through(gateway, organization, instance_id, message.recipient, kind, now_ms())
+        if_unknown: IfUnknown = "same" if "repeats-safely" in gateway.capabilities else _IF_UNKNOWN[kind]
         organization_id, key = organization.id, message.key
         claim = await self._ledger.claim(job, organization_id, key, if_unknown, gate)
         match claim.verdict:
@@ -111,7 +115,7 @@ class Sender:
         try:
             # Last of all, so that what the limits let go is at the gateway in that moment.
             await self._wait_for_its_turn(job, lane, held_ms)
-            receipt = await self._gateway.send(message)
+            receipt = await gateway.send(message)
         except SlowDown as error:
             await self._ledger.refused(job, organization_id, key, gate)
             seconds = error.retry_after_seconds or SLOW_DOWN_SECONDS[error.scope]

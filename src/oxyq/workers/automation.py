@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from oxyq.contacts import ContactStore
-from oxyq.gateways.base import OutboundText
+from oxyq.gateways.outbound import OutboundText
 from oxyq.jobs import Automation
 from oxyq.outcomes import Done, Later, Outcome
 from oxyq.sending.sender import Sender, sent_value

@@ -12,7 +12,7 @@ from oxyq.campaigns.store import CampaignStore
 from oxyq.engine.job import Job
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
-from oxyq.gateways.base import OutboundText
+from oxyq.gateways.outbound import OutboundText
 from oxyq.jobs import CampaignRequest, CampaignRun, CampaignSend, decode
 from oxyq.numbers import contact_key
 from oxyq.organizations import Organization
@@ -100,7 +100,7 @@ class CampaignRunner:
 
     async def _go_on(self, campaign: Campaign, organization: Organization) -> Outcome:
         now_ms = self._now_ms()
-        lane = self._lanes.of(organization, campaign.instance_id, None, "campaign", now_ms)
+        lane = await self._lanes.of(organization, campaign.instance_id, None, "campaign", now_ms)
         step = await self._release.go_on(campaign, organization, lane, now_ms)
         await self._store.passed(campaign, step.waits, step.waits_until, now_ms, campaign.pace_now(now_ms))
         return Later(step.at_ms, step.waits or "sending")

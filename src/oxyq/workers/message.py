@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from oxyq.contacts import ContactStore
-from oxyq.gateways.base import OutboundText
+from oxyq.gateways.outbound import OutboundText
 from oxyq.jobs import InboundMessage
 from oxyq.organizations import Organization
 from oxyq.outcomes import Done, Outcome

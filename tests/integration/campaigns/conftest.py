@@ -14,6 +14,8 @@ from oxyq.campaigns.release import CampaignRelease
 from oxyq.campaigns.store import CampaignStore
 from oxyq.engine import Hub, Queue
 from oxyq.engine.scripts import now_ms
+from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.none import NoGateway
 from oxyq.jobs import CampaignContent, CampaignRequest, parse_new
 from oxyq.organizations import Organization, OrganizationStore
 from oxyq.pacing.limiter import Limiter
@@ -68,7 +70,7 @@ class Desk:
     async def release_some(self, campaign_id: str = "c") -> Campaign:
         """One pass of the release."""
         now = now_ms()
-        lane = Lanes("simulator").of(self.organization, None, None, "campaign", now)
+        lane = await Lanes(Gateways(NoGateway())).of(self.organization, None, None, "campaign", now)
         await self.release.go_on(await self.campaign(campaign_id), self.organization, lane, now)
         return await self.campaign(campaign_id)
 
@@ -94,7 +96,7 @@ def desk(hub: Hub, redis_client: "redis.asyncio.Redis", prefix: str) -> Desk:
     return Desk(
         hub=hub,
         store=store,
-        control=CampaignControl(store, producer, queue, organizations, limiter, Lanes("simulator")),
+        control=CampaignControl(store, producer, queue, organizations, limiter, Lanes(Gateways(NoGateway()))),
         planning=CampaignPlanning(store),
         release=CampaignRelease(store, producer, queue, limiter),
         queue=queue,

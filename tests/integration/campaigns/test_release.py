@@ -9,6 +9,8 @@ from oxyq.campaigns.rows import OpenSend
 from oxyq.engine.scripts import FetchRules, now_ms
 from oxyq.engine.settlement import Delayed
 from oxyq.errors import NotAllowed, NotFound, QueueUnavailable
+from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.none import NoGateway
 from oxyq.jobs import send_job_id
 from oxyq.limits import NumberSettings
 from oxyq.organizations import OrganizationStore
@@ -282,7 +284,7 @@ async def test_a_run_that_was_superseded_releases_nothing(desk: Desk) -> None:
     await desk.control.resume(ORG.id, "c")
 
     now = now_ms()
-    lane = Lanes("simulator").of(desk.organization, None, None, "campaign", now)
+    lane = await Lanes(Gateways(NoGateway())).of(desk.organization, None, None, "campaign", now)
     await desk.release.go_on(stale, desk.organization, lane, now)
 
     assert await desk.sends() == []

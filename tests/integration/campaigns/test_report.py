@@ -15,6 +15,8 @@ from oxyq.campaigns.report import COLUMNS, Format, report
 from oxyq.contacts import ContactStore
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
+from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.none import NoGateway
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.pacing.limiter import Limiter
 from oxyq.sending.lanes import Lanes
@@ -102,7 +104,7 @@ async def test_counts_add_up_at_every_moment(desk: Desk) -> None:
 async def test_an_honest_end(desk: Desk) -> None:
     """By the number's limit, with what answers own of it left out; none while it is a draft."""
     shop = ORG.model_copy(update={"numbers": {"wa_1": NumberSettings(rate=RateLimit(max=60, per_seconds=60))}})
-    overview = CampaignOverview(Limiter(desk.hub), Lanes("simulator"))
+    overview = CampaignOverview(Limiter(desk.hub), Lanes(Gateways(NoGateway())))
     await desk.make(numbers(480))
     assert (await overview.of(await desk.campaign(), shop))["endsAt"] is None
     await desk.plan()

@@ -11,10 +11,14 @@ from oxyq.contacts import ContactStore
 from oxyq.engine import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.scripts import now_ms
-from oxyq.gateways.base import GatewayError, MaybeSent, NeverWill, NotSent, OutboundText, Receipt, SlowDown
+from oxyq.gateways.base import GatewayError, MaybeSent, NeverWill, NotSent, SlowDown
+from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.none import NoGateway
+from oxyq.gateways.outbound import OutboundText, Receipt
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.organizations import FrequencyCap, demo_organization
 from oxyq.pacing.limiter import Kind, Limiter
+from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Gate, Ledger
 from oxyq.sending.sender import Kept, LostJob, NotYet, Sender, Sent, Unconfirmed
 from tests.integration.sending.conftest import Run
@@ -22,10 +26,8 @@ from tests.integration.sending.conftest import Run
 MESSAGE = OutboundText("org_demo", "wa_demo", "5511999990001", "oi", "camp-1/5511999990001/1")
 
 
-class Scripted:
+class Scripted(NoGateway):
     """A gateway that ends each send as it was told, and remembers what went out."""
-
-    name = "scripted"
 
     def __init__(self, *endings: GatewayError | None, repeats_safely: bool = False) -> None:
         self.capabilities = frozenset({"text", "repeats-safely"} if repeats_safely else {"text"})
@@ -55,7 +57,7 @@ async def send(sender: Sender, job: Job, kind: Kind, **more: Gate) -> Sent | Unc
 
 async def test_a_second_run_sends_nothing(hub: Hub, ledger: Ledger, run: Run) -> None:
     gateway = Scripted()
-    sender = Sender(gateway, ledger, Limiter(hub))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
 
     assert await send(sender, await run(), "campaign") == Sent("wamid-1")
     assert await send(sender, await run(), "campaign") == Sent("wamid-1")
@@ -67,7 +69,7 @@ async def test_what_was_refused_goes_out_with_the_next_run(
     hub: Hub, ledger: Ledger, run: Run, refusal: GatewayError
 ) -> None:
     gateway = Scripted(refusal)
-    sender = Sender(gateway, ledger, Limiter(hub))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
 
     said = "NotYet" if isinstance(refusal, SlowDown) else type(refusal).__name__
     assert await send(sender, await run(), "campaign") == said
@@ -88,7 +90,7 @@ async def test_lost_answers(
     hub: Hub, ledger: Ledger, run: Run, kind: Kind, repeats_safely: bool, runs: list[object], went_out: int
 ) -> None:
     gateway = Scripted(MaybeSent("lost"), MaybeSent("lost"), repeats_safely=repeats_safely)
-    sender = Sender(gateway, ledger, Limiter(hub))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
 
     assert [await send(sender, await run(), kind) for _ in range(3)] == runs
     assert len(gateway.went_out) == went_out
@@ -98,7 +100,7 @@ async def test_an_answer_that_came_through_the_second_time_says_that_it_may_be_t
     hub: Hub, ledger: Ledger, run: Run
 ) -> None:
     gateway = Scripted(MaybeSent("lost"))
-    sender = Sender(gateway, ledger, Limiter(hub))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
 
     assert await send(sender, await run(), "message") == "MaybeSent"
     assert await send(sender, await run(), "message") == Sent("wamid-2", may_be_twice=True)
@@ -109,7 +111,9 @@ async def test_the_last_attempt_does_not_promise_another(hub: Hub, ledger: Ledge
     job = await run()
     job.attempt = job.attempts
 
-    assert await send(Sender(Scripted(MaybeSent("lost")), ledger, Limiter(hub)), job, "message") == Unconfirmed()
+    sender = Sender(Gateways(Scripted(MaybeSent("lost"))), ledger, Limiter(hub))
+
+    assert await send(sender, job, "message") == Unconfirmed()
 
 
 async def test_run_that_lost_its_job_sends_nothing(hub: Hub, ledger: Ledger, run: Run) -> None:
@@ -117,7 +121,7 @@ async def test_run_that_lost_its_job_sends_nothing(hub: Hub, ledger: Ledger, run
     lost = await run()
     await run()
 
-    assert await send(Sender(gateway, ledger, Limiter(hub)), lost, "message") == "LostJob"
+    assert await send(Sender(Gateways(gateway), ledger, Limiter(hub)), lost, "message") == "LostJob"
     assert gateway.went_out == []
 
 
@@ -127,7 +131,7 @@ async def test_a_campaign_that_is_stopped_sends_nothing_more(
 ) -> None:
     """Asked with the claim itself: between asking and sending nobody can stop it unheard."""
     gateway, key = Scripted(), redis_keys.campaign("org_demo", "c", prefix=prefix)
-    sender, gate = Sender(gateway, ledger, Limiter(hub)), Gate("c", MESSAGE.recipient)
+    sender, gate = Sender(Gateways(gateway), ledger, Limiter(hub)), Gate("c", MESSAGE.recipient)
     await hub.commands.call("HSET", key, "state", state)
 
     assert await send(sender, await run(), "campaign", gate=gate) == Kept(kept)
@@ -141,7 +145,7 @@ async def test_who_opted_out_a_moment_ago_gets_nothing(
     hub: Hub, ledger: Ledger, run: Run, redis_client: "redis.asyncio.Redis", prefix: str
 ) -> None:
     gateway, contacts = Scripted(), ContactStore(redis_client, prefix=prefix)
-    sender, gate = Sender(gateway, ledger, Limiter(hub)), Gate("c", MESSAGE.recipient)
+    sender, gate = Sender(Gateways(gateway), ledger, Limiter(hub)), Gate("c", MESSAGE.recipient)
     await contacts.opt_out("org_demo", MESSAGE.recipient, source="test")
 
     assert await send(sender, await run(), "campaign", gate=gate) == Kept("opted_out")
@@ -157,7 +161,7 @@ async def test_who_opted_out_a_moment_ago_gets_nothing(
 async def test_nobody_hears_from_us_more_often_than_the_cap(hub: Hub, ledger: Ledger, run: Run) -> None:
     """Twice in seven days, over all campaigns; a message that was refused is not counted, one repeated counts once."""
     gateway = Scripted(None, NotSent("no"), None)
-    sender, organization = Sender(gateway, ledger, Limiter(hub)), demo_organization()
+    sender, organization = Sender(Gateways(gateway), ledger, Limiter(hub)), demo_organization()
     gate = Gate("c", MESSAGE.recipient, FrequencyCap(messages=2, days=7))
 
     async def campaign(number: int) -> object:
@@ -180,7 +184,7 @@ async def test_one_that_has_to_wait_is_not_taken_for_sent(hub: Hub, ledger: Ledg
     gateway, organization = Scripted(), demo_organization()
     rate = {"wa_demo": NumberSettings(rate=RateLimit(max=1, per_seconds=1), answers_share=0.0)}
     organization = organization.model_copy(update={"numbers": rate})
-    sender = Sender(gateway, ledger, Limiter(hub))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
     first = await sender.send(await run(), replace(MESSAGE, key="first"), organization, kind="campaign")
 
     with pytest.raises(NotYet) as caught:
@@ -196,7 +200,7 @@ async def test_an_answer_that_may_be_twice_says_so_also_when_a_run_between_was_r
     hub: Hub, ledger: Ledger, run: Run
 ) -> None:
     gateway = Scripted(MaybeSent("lost"), NotSent("no"))
-    sender = Sender(gateway, ledger, Limiter(hub))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
 
     assert await send(sender, await run(), "message") == "MaybeSent"
     assert await send(sender, await run(), "message") == "NotSent"
@@ -208,10 +212,10 @@ async def test_a_time_of_yesterday_counts_in_the_budget_of_today(hub: Hub, ledge
     organization = demo_organization()
     organization = organization.model_copy(update={"numbers": {"wa_demo": NumberSettings(daily=5)}})
     limiter, yesterday_ms = Limiter(hub), now_ms() - 86_400_000
-    sender = Sender(Scripted(), ledger, limiter)
+    sender = Sender(Gateways(Scripted()), ledger, limiter)
 
     sent = await sender.send(await run(), MESSAGE, organization, kind="campaign", held_ms=yesterday_ms)
 
-    lane = sender.lanes.of(organization, "wa_demo", None, "campaign", now_ms())
+    lane = await Lanes(Gateways(Scripted())).of(organization, "wa_demo", None, "campaign", now_ms())
     assert sent == Sent("wamid-1")
     assert (await limiter.used(lane, now_ms=now_ms())).today == 1

@@ -288,9 +288,9 @@ async def test_openapi_shows_bodies_errors_and_the_token(client: httpx.AsyncClie
     document = (await client.get("/openapi.json")).json()
 
     schemas = document["components"]["schemas"]
-    assert {"organizationId", "instanceId", "from", "content", "messageId", "timestamp"} == set(
-        schemas["InboundMessage"]["properties"]
-    )
+    fields = {"organizationId", "instanceId", "from", "content", "messageId", "timestamp"}
+    assert fields == set(schemas["InboundMessage"]["required"])
+    assert {"chatId", "replyId", "media"} <= set(schemas["InboundMessage"]["properties"])
     assert {"recipientNumber", "scheduledFor", "metadata"} <= set(schemas["Automation"]["properties"])
     assert {"recipients", "template", "variables"} <= set(schemas["CampaignRequest"]["properties"])
     assert all(schemas[name]["additionalProperties"] is False for name in ("InboundMessage", "CampaignRecipient"))

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from oxyq.gateways import simulator
-from oxyq.gateways.base import Gateway, MaybeSent, NeverWill, NotSent, OutboundText, SlowDown
+from oxyq.gateways.base import Gateway, MaybeSent, NeverWill, NotSent, SlowDown
+from oxyq.gateways.outbound import OutboundText
 from oxyq.gateways.simulator import SimulatorGateway, customer_message, read_log
 from oxyq.jobs import InboundMessage, parse_new
 
@@ -230,7 +231,10 @@ def test_the_documented_numbers_are_the_numbers() -> None:
 def test_the_simulator_is_a_gateway(gateway: SimulatorGateway) -> None:
     as_gateway: Gateway = gateway
 
-    assert (as_gateway.name, as_gateway.capabilities) == ("simulator", frozenset({"text"}))
+    assert (as_gateway.name, as_gateway.capabilities) == (
+        "simulator",
+        frozenset({"text", "media", "templates", "typing", "read", "resolve"}),
+    )
 
 
 # --- several processes -------------------------------------------------------------------------------------
@@ -238,7 +242,8 @@ def test_the_simulator_is_a_gateway(gateway: SimulatorGateway) -> None:
 SENDER = """
 import asyncio, sys
 from pathlib import Path
-from oxyq.gateways.base import NotSent, OutboundText
+from oxyq.gateways.base import NotSent
+from oxyq.gateways.outbound import OutboundText
 from oxyq.gateways.simulator import SimulatorGateway
 
 async def main(log_path, name):
