@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 NODE_READY := tests/interop/node_modules/.package-lock.json
+BRIDGE_READY := bridge/node_modules/.package-lock.json
 UV_VERSION := 0.13.9
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-unit interop check format bench clean lock
+.PHONY: help setup run test test-unit test-bridge interop check format bench clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +21,12 @@ setup: $(READY) ## Make .venv with everything that the other targets need
 run: $(READY) ## Start it all: embedded Redis, API, workers and a demo shop, on http://localhost:3001
 	@exec $(BIN)/oxyq dev
 
-test: $(READY) node-packages ## Run the whole test suite
+test: $(READY) node-packages bridge-packages ## Run the whole test suite
 	$(BIN)/pytest tests
+	@[ ! -e $(BRIDGE_READY) ] || $(MAKE) --no-print-directory test-bridge
+
+test-bridge: bridge-packages ## Run only the tests of the Baileys bridge, with the real Baileys and a fake WhatsApp
+	cd bridge && node --test
 
 test-unit: $(READY) ## Run only the tests that need no Redis (seconds)
 	$(BIN)/pytest tests/unit
@@ -44,7 +49,7 @@ bench: $(READY) ## Measure speed beside other queues (an hour or so; ARGUMENTS=-
 	@exec $(BIN)/python -m benchmarks $(ARGUMENTS)
 
 clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq stays
-	rm -rf .venv .bench-venv dist tests/interop/node_modules benchmarks/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench-venv dist tests/interop/node_modules bridge/node_modules benchmarks/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPGRADE=1 take the newest versions
@@ -52,7 +57,7 @@ lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPG
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(BIN)/uv pip compile benchmarks/requirements.in $(COMPILE) --output-file benchmarks/requirements.txt
-	for folder in tests/interop benchmarks; do (cd $$folder && \
+	for folder in tests/interop bridge benchmarks; do (cd $$folder && \
 		npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --no-audit --no-fund) || exit 1; done
 
 # One file for all systems and Pythons, with hashes, and without an address of where it came from.
@@ -80,4 +85,13 @@ node-packages:
 	@if [ $(NODE_READY) -nt tests/interop/package-lock.json ]; then exit 0; \
 	elif command -v npm >/dev/null; then cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund; \
 	else echo "npm is missing, so the tests with real Node packages are skipped: apt-get install nodejs npm" >&2; \
+		[ "$$CI" != true ]; fi
+
+# Baileys needs a newer Node than the rest, and than Debian 12 has.
+.PHONY: bridge-packages
+bridge-packages:
+	@if [ $(BRIDGE_READY) -nt bridge/package-lock.json ]; then exit 0; \
+	elif command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)'; then \
+		cd bridge && npm ci --ignore-scripts --no-audit --no-fund; \
+	else echo "The Baileys bridge needs npm and Node 20 or newer, so it is left out: see nodejs.org" >&2; \
 		[ "$$CI" != true ]; fi
