@@ -1,0 +1,1 @@
+"""Every gateway against a server that speaks as the real one."""
