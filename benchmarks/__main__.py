@@ -8,7 +8,21 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks import calls, campaigns, cost, drain, enqueue, fairness, growth, idle, limiter, pickup, report, results
+from benchmarks import (
+    answers,
+    calls,
+    campaigns,
+    cost,
+    drain,
+    enqueue,
+    fairness,
+    growth,
+    idle,
+    limiter,
+    pickup,
+    report,
+    results,
+)
 from benchmarks.contestants import missing
 from benchmarks.figures import Measured
 from benchmarks.harness import Bench
@@ -16,7 +30,8 @@ from benchmarks.installing import install_peers
 from benchmarks.question import Question
 
 QUESTIONS = tuple(
-    module.QUESTION for module in (drain, enqueue, pickup, limiter, idle, cost, growth, calls, fairness, campaigns)
+    module.QUESTION
+    for module in (drain, enqueue, pickup, limiter, idle, cost, growth, calls, fairness, campaigns, answers)
 )
 LEAST_ROUNDS = 3
 

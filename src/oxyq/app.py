@@ -1,17 +1,28 @@
 """Builds everything from settings; the only file that picks concrete parts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import redis.asyncio
 
+from oxyq import redis_keys
+from oxyq.automations.control import AutomationControl
+from oxyq.automations.last_wrote import LastWrote
+from oxyq.automations.schedules import AutomationSchedules
+from oxyq.automations.waiting import WaitingAutomations
+from oxyq.automations.withdrawals import Withdrawals
 from oxyq.campaigns.control import CampaignControl
+from oxyq.campaigns.for_owners import CampaignsForOwners
 from oxyq.campaigns.overview import CampaignOverview
 from oxyq.campaigns.release import CampaignRelease
 from oxyq.campaigns.store import CampaignStore
 from oxyq.contacts import ContactStore
+from oxyq.conversations.hand_over import HandOver
+from oxyq.conversations.identity import Identities
+from oxyq.conversations.store import ConversationStore
+from oxyq.conversations.take_over import TakeOver
 from oxyq.dead_letters import DeadLetters
 from oxyq.embedded import EmbeddedServer
 from oxyq.engine.address import Address
@@ -22,6 +33,7 @@ from oxyq.engine.scripts import now_ms
 from oxyq.errors import ConfigurationError
 from oxyq.gateways.base import Gateway
 from oxyq.gateways.by_instance import Gateways
+from oxyq.gateways.making import GatewayMaker
 from oxyq.gateways.none import NoGateway
 from oxyq.gateways.simulator import SimulatorGateway
 from oxyq.instances import InstanceStore
@@ -34,19 +46,27 @@ from oxyq.own_secrets import own_secret
 from oxyq.pacing.limiter import Limiter
 from oxyq.producer import Producer
 from oxyq.queues import DEAD_LETTER
+from oxyq.receiving.receiver import Receiver
+from oxyq.receiving.statuses import Statuses
 from oxyq.redis_connection import configured_address, redis_client
-from oxyq.replies.owner import status_text
+from oxyq.replies.ai import Ai
+from oxyq.replies.llm import LanguageModels
+from oxyq.replies.owner import OwnerDesk, status_text
+from oxyq.replies.pending import RedisPending
+from oxyq.replies.router import Router
+from oxyq.replies.token_usage import TokenUsage
 from oxyq.sealing import Sealer
 from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Ledger
 from oxyq.sending.sender import Sender
 from oxyq.settings import Settings
-from oxyq.telemetry.events import Telemetry
+from oxyq.telemetry.events import ConnectionChanged, Telemetry
 from oxyq.workers.automation import AutomationHandler
 from oxyq.workers.campaign import CampaignEndings, CampaignRunner, CampaignSender, CampaignTaker
 from oxyq.workers.message import MessageHandler
 from oxyq.workers.pool import WorkerPool
 from oxyq.workers.runner import Handle, Runner
+from oxyq.workers.thinking import Thinking
 
 
 @dataclass(slots=True)
@@ -60,10 +80,21 @@ class App:
     telemetry: Telemetry
     organizations: OrganizationStore
     contacts: ContactStore
+    ai: Ai
+    identities: Identities
+    conversations: ConversationStore
+    take_over: TakeOver
+    withdrawals: Withdrawals
+    last_wrote: LastWrote
+    waiting_automations: WaitingAutomations
+    automation_control: AutomationControl
+    automation_schedules: AutomationSchedules
     producer: Producer
     campaigns: CampaignStore
     campaign_control: CampaignControl
     campaign_overview: CampaignOverview
+    campaign_endings: CampaignEndings
+    receiver: Receiver
     instances: InstanceStore
     gateways: Gateways
     lanes: Lanes
@@ -97,8 +128,7 @@ class Workers:
                 f"there is no queue {', '.join(sorted(unknown))}; known are {', '.join(app.settings.policies)}"
             )
         self._app = app
-        organizations = RecentOrganizations(app.organizations)
-        self._endings = CampaignEndings(app.campaigns, app.producer, organizations, app.telemetry)
+        organizations, self._endings = RecentOrganizations(app.organizations), app.campaign_endings
         runner = Runner(organizations, self._handlers(), self._endings.task_ended, app.telemetry)
         policies = [policy for name, policy in app.settings.policies.items() if name in queues]
         weights = Weights(app.hub)
@@ -125,27 +155,51 @@ class Workers:
 
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
         app = self._app
-        sender = Sender(app.gateways, Ledger(app.hub), app.limiter)
+        sender = Sender(app.gateways, Ledger(app.hub), app.limiter, self._halted)
         release = CampaignRelease(app.campaigns, app.producer, app.queues["campaign"], app.limiter)
 
         async def status() -> str:
             return status_text(await app.queue_counts())
 
         return {
-            InboundMessage: MessageHandler(sender, app.contacts, status),
-            Automation: AutomationHandler(sender, app.contacts, now_ms),
+            InboundMessage: self._message_handler(sender, status),
+            Automation: AutomationHandler(sender, app.contacts, app.withdrawals, app.last_wrote, now_ms),
             CampaignRequest: CampaignTaker(app.campaign_control),
             CampaignRun: CampaignRunner(app.campaigns, release, self._endings, app.lanes, app.telemetry, now_ms),
             CampaignSend: CampaignSender(sender, now_ms),
         }
 
+    def _message_handler(self, sender: Sender, status: Callable[[], Awaitable[str]]) -> MessageHandler:
+        app = self._app
+        pending = RedisPending(
+            app.redis, lambda org, owner: redis_keys.owner_pending(org, owner, prefix=app.settings.redis_prefix)
+        )
+        return MessageHandler(
+            sender,
+            app.contacts,
+            app.identities,
+            app.conversations,
+            Router(app.ai),
+            OwnerDesk(CampaignsForOwners(app.campaign_control), status, app.conversations.silence, pending, now_ms),
+            Thinking(app.conversations, app.gateways),
+            HandOver(app.producer),
+            now_ms,
+        )
+
     def _heard(self, event: EngineEvent) -> None:
         self._app.telemetry.emit(event)
         if isinstance(event, JobFailed) and event.retry_in_ms is None:
             # Also told by the runner, except when the handler had no say: a timeout, or a worker that died.
-            task = asyncio.get_running_loop().create_task(self._endings.job_died(event.job))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+            self._beside(self._endings.job_died(event.job))
+
+    def _halted(self, organization_id: str, instance_id: str, why: str) -> None:
+        self._app.telemetry.emit(ConnectionChanged(organization_id, instance_id, "halted", why))
+        self._beside(self._app.instances.note_state(instance_id, "halted", why))
+
+    def _beside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 @asynccontextmanager
@@ -169,14 +223,24 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
     hub, client = Hub(address, prefix=prefix), redis_client(address)
     queues = {name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)}
     producer, campaigns, limiter = Producer(hub, settings.policies), CampaignStore(hub), Limiter(hub)
-    organizations = OrganizationStore(client, prefix=prefix)
-    instances = InstanceStore(
-        client,
-        lambda: Sealer(own_secret(settings, settings.secrets_key, "OXYQ_SECRETS_KEY", "secrets-key")),
-        prefix=prefix,
-    )
-    gateways = Gateways(_default_gateway(settings), instances)
+    organizations, contacts = OrganizationStore(client, prefix=prefix), ContactStore(client, prefix=prefix)
+    # Numbers, and the ways to them
+    instances = InstanceStore(client, lambda: _sealer(settings), prefix=prefix)
+    default = _default_gateway(settings)
+    make_gateway = GatewayMaker(settings, client, default)
+    gateways = Gateways(default, instances, make_gateway)
     lanes = Lanes(gateways)
+    # Chats, and who answers in them
+    ai, conversations, identities = (
+        _language_models(settings, client),
+        ConversationStore(hub),
+        Identities(hub, contacts),
+    )
+    take_over = TakeOver(conversations, identities, organizations)
+    withdrawals, waiting = Withdrawals(client, prefix=prefix), WaitingAutomations(queues["automation"])
+    # What gateways tell
+    ledger, endings = Ledger(hub), CampaignEndings(campaigns, producer, RecentOrganizations(organizations), telemetry)
+    statuses = Statuses(ledger, campaigns, endings, producer, organizations, contacts)
     try:
         yield App(
             settings=settings,
@@ -185,11 +249,24 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             redis=client,
             telemetry=telemetry,
             organizations=organizations,
-            contacts=ContactStore(client, prefix=prefix),
+            contacts=contacts,
+            ai=ai,
+            identities=identities,
+            conversations=conversations,
+            take_over=take_over,
+            withdrawals=withdrawals,
+            last_wrote=LastWrote(client, prefix=prefix),
+            waiting_automations=waiting,
+            automation_control=AutomationControl(waiting, withdrawals, producer),
+            automation_schedules=AutomationSchedules(
+                queues["automation"], producer, withdrawals, settings.policies["automation"]
+            ),
             producer=producer,
             campaigns=campaigns,
             campaign_control=CampaignControl(campaigns, producer, queues["campaign"], organizations, limiter, lanes),
             campaign_overview=CampaignOverview(limiter, lanes),
+            campaign_endings=endings,
+            receiver=Receiver(producer, statuses, ledger, take_over, contacts, instances, telemetry),
             instances=instances,
             gateways=gateways,
             lanes=lanes,
@@ -198,9 +275,22 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             queues=queues,
         )
     finally:
+        await ai.close()
         await gateways.close()
+        await make_gateway.close()
         await hub.close()
         await client.aclose()
+
+
+def _language_models(settings: Settings, client: redis.asyncio.Redis) -> LanguageModels:
+    openai, anthropic = settings.openai_key, settings.anthropic_key
+    return LanguageModels(
+        settings.openai_url,
+        None if openai is None else openai.get_secret_value(),
+        settings.anthropic_url,
+        None if anthropic is None else anthropic.get_secret_value(),
+        TokenUsage(client, prefix=settings.redis_prefix),
+    )
 
 
 def _sealer(settings: Settings) -> Sealer:

@@ -8,7 +8,7 @@ import redis.asyncio
 
 from oxyq import redis_keys
 from oxyq.engine.scripts import now_ms
-from oxyq.numbers import contact_key, normalize_number
+from oxyq.numbers import contact_of
 from oxyq.redis_connection import as_unavailable
 
 #: Contacts asked about per pipelined question.
@@ -27,7 +27,7 @@ class Consent:
 
 
 class ContactStore:
-    """The contacts of all organizations; numbers are known with and without the Brazilian ninth digit.
+    """The contacts of all organizations; numbers are known with and without the Brazilian ninth digit, and hidden ids.
 
     All raise InvalidPayload for what is no number, and QueueUnavailable without Redis.
     """
@@ -78,7 +78,7 @@ class ContactStore:
 
     async def was_reached(self, organization_id: str, number: str) -> bool:
         """Whether a campaign or reminder went out to this person within a day."""
-        contact = contact_key(normalize_number(number))
+        contact = contact_of(number)
         campaigns = redis_keys.campaign_messages(organization_id, contact, prefix=self._prefix)
         with as_unavailable("contacts"):
             async with self._client.pipeline(transaction=False) as pipe:
@@ -86,6 +86,19 @@ class ContactStore:
                 pipe.lindex(campaigns, 0)
                 by_reminder, last = await pipe.execute()
         return bool(by_reminder) or (last is not None and int(last) > now_ms() - redis_keys.REACHED_SECONDS * 1000)
+
+    async def join(self, organization_id: str, addresses: Sequence[str]) -> None:
+        """These addresses turned out to be one person: who is out under one of them is out under all."""
+        keys = [self._key(organization_id, address) for address in addresses]
+        with as_unavailable("contacts"):
+            async with self._client.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.hgetall(key)
+                records = await pipe.execute()
+            out = next((record for record in records if record and record["state"] == "out"), None)
+            for key, record in zip(keys, records, strict=True):
+                if out is not None and not record:
+                    await self._client.hset(key, mapping=out)
 
     async def _note(self, organization_id: str, number: str, state: str, source: str, words: str) -> bool:
         key = self._key(organization_id, number)
@@ -99,7 +112,7 @@ class ContactStore:
         return True
 
     def _key(self, organization_id: str, number: str) -> str:
-        return redis_keys.contact(organization_id, contact_key(normalize_number(number)), prefix=self._prefix)
+        return redis_keys.contact(organization_id, contact_of(number), prefix=self._prefix)
 
     def _reached_key(self, organization_id: str, number: str) -> str:
-        return redis_keys.reached(organization_id, contact_key(normalize_number(number)), prefix=self._prefix)
+        return redis_keys.reached(organization_id, contact_of(number), prefix=self._prefix)

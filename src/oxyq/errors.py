@@ -10,7 +10,8 @@ OxyqError
 ├── TemporaryError        it failed now and may work later: retried by the queue's policy
 │   ├── gateways.NotSent      (also a GatewayError)
 │   ├── gateways.SlowDown     (also a GatewayError)
-│   └── gateways.InstanceHalted  (also a GatewayError)
+│   ├── gateways.InstanceHalted  (also a GatewayError)
+│   └── replies.AiUnavailable  no language model answered, and one may later
 ├── PermanentError        it will never work as it is: straight to the dead letters
 │   └── gateways.NeverWill    (also a GatewayError)
 └── gateways.GatewayError  everything a gateway may raise, see gateways/base.py

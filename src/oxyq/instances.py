@@ -1,6 +1,7 @@
 """The WhatsApp numbers of all organizations: whose they are, through which gateway, and the secrets of that gateway."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,14 +89,23 @@ class InstanceStore:
         return None if stored is None else _decoded(instance_id, stored)
 
     async def list(self) -> list[Instance]:
-        """All instances, by id."""
+        """All instances, by id; broken ones are left out with a line in the log, so that one harms no other."""
         with as_unavailable("instances"):
             stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(self._table))
-        return [_decoded(instance_id, stored[instance_id]) for instance_id in sorted(stored)]
+        found = list[Instance]()
+        for instance_id in sorted(stored):
+            try:
+                found.append(_decoded(instance_id, stored[instance_id]))
+            except InvalidPayload as error:
+                logging.getLogger("oxyq").warning("%s", error)
+        return found
 
     async def save(self, instance: Instance) -> None:
         """Store it, in place of what was there; InvalidPayload when another organization has this id."""
-        before = await self.get(instance.id)
+        try:
+            before = await self.get(instance.id)
+        except InvalidPayload:
+            before = None  # broken: replacing it is the cure
         if before is not None and before.organization_id != instance.organization_id:
             raise InvalidPayload("id", "belongs to another organization; ids are unique among all, so choose another")
         with as_unavailable("instances"):
@@ -107,7 +117,14 @@ class InstanceStore:
         with as_unavailable("instances"):
             async with self._client.pipeline(transaction=True) as both:
                 both.hdel(self._table, instance_id)
-                both.delete(self._secrets(instance_id), self._state(instance_id))
+                # Its session too: whoever gets this id next must not get the phone that was linked under it. Without
+                # its lease the bridge that has it closes it.
+                both.delete(
+                    self._secrets(instance_id),
+                    self._state(instance_id),
+                    redis_keys.bridge_auth(instance_id, prefix=self._prefix),
+                    redis_keys.bridge_lease(instance_id, prefix=self._prefix),
+                )
                 return bool((await both.execute())[0])
 
     async def set_secret(self, instance: Instance, name: str, value: str) -> None:
@@ -126,6 +143,11 @@ class InstanceStore:
         with as_unavailable("instances"):
             stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(self._secrets(instance.id)))
         return {name: self._sealer.open(sealed, f"{instance.id}:{name}") for name, sealed in stored.items()}
+
+    async def secret_names(self, instance: Instance) -> set[str]:
+        """Which secrets are stored, whether our key opens them or not."""
+        with as_unavailable("instances"):
+            return set(await cast("Awaitable[list[str]]", self._client.hkeys(self._secrets(instance.id))))
 
     async def note_state(self, instance_id: str, state: str, detail: str = "") -> None:
         """Remember how the number stands."""

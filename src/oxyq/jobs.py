@@ -113,8 +113,10 @@ def _is_unicode(value: str) -> bool:
 
 
 def _is_visible(character: str) -> bool:
-    # C*: controls and zero-width marks; M*: accents without a letter; Z*: spaces.
-    return unicodedata.category(character)[0] not in "CMZ"
+    # C*: controls and zero-width marks; M*: accents without a letter; Z*: spaces. Cn is what this Python does not know
+    # yet: the newest emoji.
+    category = unicodedata.category(character)
+    return category == "Cn" or category[0] not in "CMZ"
 
 
 def _checked_time(value: int) -> int:

@@ -111,6 +111,18 @@ def contact_key(number: str) -> str:
     return number
 
 
+def contact_of(written: str) -> str:
+    """The one form under which whoever wrote from this address is known: a number's, or the hidden id itself.
+
+    InvalidPayload("number", …) for what is neither.
+    """
+    try:
+        address = sender_address(written)
+    except ValueError as error:
+        raise InvalidPayload("number", str(error)) from None
+    return address if is_hidden(address) else contact_key(address)
+
+
 def _canonical(written: str) -> str:
     number = written.translate(_SIGNS)
     if "@" in number or ":" in number:

@@ -1,5 +1,6 @@
 """Tenants: their numbers, owners, time zone and answers, kept in Redis and validated by one model."""
 
+import asyncio
 import difflib
 import json
 import time
@@ -132,21 +133,31 @@ class OrganizationStore:
 
 
 class RecentOrganizations:
-    """The organizations as they were a moment ago, for workers: what is changed is heeded after `seconds` at most."""
+    """The organizations as they were a moment ago, for workers: what is changed is heeded after `seconds` at most.
+
+    Whoever asks while one is looked up waits for that look, so that all go on in the order in which they asked: the
+    messages of one chat, for instance.
+    """
 
     def __init__(self, store: OrganizationStore, *, seconds: float = 1.0) -> None:
         self._store = store
         self._seconds = seconds
         self._found: dict[str, tuple[float, Organization]] = {}
+        self._looks: dict[str, asyncio.Task[Organization | None]] = {}
 
     async def get(self, organization_id: str) -> Organization | None:
         """As `OrganizationStore.get`; one that is not there, or broken, is looked up each time."""
-        recent, now = self._found.get(organization_id), time.monotonic()
-        if recent is not None:
-            if now < recent[0]:
-                return recent[1]
-            # While one asks, the others make do with what is known: fifty handlers need not ask the same at once.
-            self._found[organization_id] = (now + self._seconds, recent[1])
+        recent = self._found.get(organization_id)
+        if recent is not None and time.monotonic() < recent[0]:
+            return recent[1]
+        look = self._looks.get(organization_id)
+        if look is None:
+            look = self._looks[organization_id] = asyncio.ensure_future(self._look(organization_id))
+            look.add_done_callback(lambda _: self._looks.pop(organization_id, None))
+        # One that is cancelled must not take the look away from the others.
+        return await asyncio.shield(look)
+
+    async def _look(self, organization_id: str) -> Organization | None:
         organization = await self._store.get(organization_id)
         if organization is None:
             self._found.pop(organization_id, None)

@@ -87,10 +87,12 @@ class Producer:
         """
         automation = parse_new(Automation, value, **fields)
         if delay_ms is None:
-            delay_ms = max((automation.scheduled_for or 0) - _now_ms(), 0)
-            if delay_ms > LONGEST_DELAY_MS:
-                raise InvalidPayload("scheduledFor", "is more than 366 days ahead; add it later")
+            delay_ms = _delay_ms(automation)
         return await self._add("automation", AUTOMATION_JOB, automation, delay_ms=delay_ms)
+
+    async def add_automation_as_read(self, automation: Automation) -> str:
+        """As `add_automation_job`, for one that was read from Redis: with the fields that only others know."""
+        return await self._add("automation", AUTOMATION_JOB, automation, delay_ms=_delay_ms(automation))
 
     async def add_campaign_job(
         self, value: Mapping[str, object] | CampaignRequest | None = None, **fields: object
@@ -152,6 +154,13 @@ class Producer:
 
 def _written(payload: Payload) -> tuple[JsonValue, str]:
     return wire(payload), payload.fingerprint()
+
+
+def _delay_ms(automation: Automation) -> int:
+    delay_ms = max((automation.scheduled_for or 0) - _now_ms(), 0)
+    if delay_ms > LONGEST_DELAY_MS:
+        raise InvalidPayload("scheduledFor", "is more than 366 days ahead; add it later")
+    return delay_ms
 
 
 def job_options(policy: QueuePolicy, delay_ms: int = 0) -> JobOptions:

@@ -14,6 +14,9 @@ CAMPAIGN_SECONDS = 30 * 24 * 3600
 #: As long as a job's id is remembered: for that long the same message may be asked for again.
 MESSAGE_SECONDS = REMEMBER_SECONDS
 REACHED_SECONDS = 24 * 3600
+#: A chat is known for so long after its last message; its history for as long as the organization says.
+CONVERSATION_SECONDS = 30 * 24 * 3600
+ALIAS_SECONDS = 365 * 24 * 3600
 
 #: What quoting leaves as it is: most parts, and looking is ten times as fast.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -52,6 +55,11 @@ def instance_state(instance_id: str, *, prefix: str = "bull") -> str:
 def bridge_lease(instance_id: str, *, prefix: str = "bull") -> str:
     """String: which bridge has this instance, and where it listens, as JSON; the bridge writes it. TTL 20 seconds."""
     return _key(prefix, "bridge-lease", instance_id)
+
+
+def bridge_fence(instance_id: str, *, prefix: str = "bull") -> str:
+    """String: counts the leases of an instance, so that a bridge that lost one writes nothing; the bridge's. No TTL."""
+    return _key(prefix, "bridge-fence", instance_id)
 
 
 def bridge_auth(instance_id: str, *, prefix: str = "bull") -> str:
@@ -157,6 +165,16 @@ def conversation_seen(organization_id: str, instance_id: str, contact: str, *, p
 def conversations(organization_id: str, *, prefix: str = "bull") -> str:
     """Sorted set: the chats of an organization by their last message. TTL 30 days, as for each in it."""
     return _tenant_key(prefix, organization_id, "conversations")
+
+
+def silence(organization_id: str, *, prefix: str = "bull") -> str:
+    """String: until when nobody of an organization is answered, in ms; its owner said so. TTL until then."""
+    return _tenant_key(prefix, organization_id, "silence")
+
+
+def owner_pending(organization_id: str, owner: str, *, prefix: str = "bull") -> str:
+    """String: what an owner was asked to confirm, as JSON. TTL 5 minutes."""
+    return _tenant_key(prefix, organization_id, "owner-pending", owner)
 
 
 def withdrawn(organization_id: str, what: str, *, prefix: str = "bull") -> str:

@@ -62,7 +62,8 @@ async def serve_api(settings: Settings, telemetry: Telemetry) -> int:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.socket(family)
+        # With its protocol named: asyncio turns Nagle's delay off only then.
+        listening = socket.socket(family, proto=socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(256)

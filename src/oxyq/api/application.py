@@ -5,18 +5,23 @@ from typing import Any
 from fastapi import FastAPI
 
 from oxyq.api.access import Access
+from oxyq.api.automation_schedules import Schedules
+from oxyq.api.automations import Automations
 from oxyq.api.campaign_lookup import CampaignLookup
 from oxyq.api.campaigns import Campaigns
 from oxyq.api.contacts import Contacts
+from oxyq.api.conversations import Conversations
 from oxyq.api.docs_page import OPENAPI_PATH, docs_routes
 from oxyq.api.drafts import Drafts
 from oxyq.api.errors import answer_errors
 from oxyq.api.guard import Guard
 from oxyq.api.health import HealthChecks
+from oxyq.api.instances import InstanceRoutes
 from oxyq.api.intake import Intake
 from oxyq.api.job_status import JobLookup
 from oxyq.api.openapi import add_body_schemas
 from oxyq.api.tokens import Verifier, signing_secret
+from oxyq.api.webhooks import Webhooks
 from oxyq.app import App
 from oxyq.queues import DEAD_LETTER
 
@@ -60,6 +65,11 @@ def create_api(app: App) -> FastAPI:
         Campaigns(app, campaigns).routes(access),
         drafts.routes(access),
         Contacts(app, campaigns).routes(access),
+        Conversations(app).routes(access),
+        Automations(app.waiting_automations, app.automation_control, campaigns).routes(access),
+        Schedules(app.automation_schedules, campaigns).routes(access),
+        InstanceRoutes(app, campaigns).routes(access),
+        Webhooks(app.instances, app.gateways, app.receiver).routes(),
         docs_routes(TITLE),
     ):
         api.include_router(routes)

@@ -60,6 +60,10 @@ class CampaignControl:
             raise _not_found(campaign_id)
         return campaign
 
+    async def latest(self, organization_id: str) -> list[Campaign]:
+        """The campaigns of an organization, the newest first."""
+        return await self._store.latest(organization_id)
+
     async def take_in(self, request: CampaignRequest) -> Campaign:
         """Make and start a campaign whose recipients came with it."""
         filling = await CampaignIntake(self._store).open(request)

@@ -8,7 +8,22 @@ from typing import Annotated
 
 import typer
 
-from oxyq.cli import bench, campaigns, contacts, dlq, enqueue, organizations, processes, queues, tokens
+from oxyq.cli import (
+    automations,
+    bench,
+    campaigns,
+    contacts,
+    conversations,
+    dlq,
+    enqueue,
+    instances,
+    organizations,
+    processes,
+    queues,
+    schedules,
+    simulate,
+    tokens,
+)
 from oxyq.cli.arguments import examples
 from oxyq.cli.endings import FAILED, OK, WRONG_USE, WrongUse
 from oxyq.cli.output import complain, open_streams, say
@@ -36,10 +51,15 @@ enqueue.register(program)
 program.add_typer(queues.group, name="queues")
 program.add_typer(dlq.group, name="dlq")
 program.add_typer(organizations.group, name="orgs")
+program.add_typer(instances.group, name="instances")
 program.add_typer(contacts.group, name="contacts")
+program.add_typer(conversations.group, name="conversations")
+program.add_typer(automations.group, name="automations")
+program.add_typer(schedules.group, name="schedules")
 program.add_typer(campaigns.group, name="campaigns")
 program.add_typer(tokens.group, name="token")
 bench.register(program)
+simulate.register(program)
 
 #: What people try to hand over on the command line, where `ps` shows it to everybody on the machine.
 _SECRET_ARGUMENT = re.compile(

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from oxyq.engine.adding import Adder, Adding
 from oxyq.engine.backoff import Backoff
-from oxyq.engine.connection import Reply
+from oxyq.engine.connection import RedisReplyError, Reply
 from oxyq.engine.hub import DEFAULT_URL, Hub
 from oxyq.engine.job_ids import new_job_id
-from oxyq.engine.json_text import as_int, encode_json
+from oxyq.engine.json_text import as_int, decode_json, encode_json
 from oxyq.engine.keys import QueueKeys, check_job_id
 from oxyq.engine.options import Entry, JobOptions, stored_form
 from oxyq.engine.record import JobRecord, read_record
@@ -23,6 +23,8 @@ from oxyq.outcomes import JsonValue
 #: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
 STATES = ("wait", "prioritized", "active", "delayed", "waiting-children", "completed", "failed")
 LISTS = frozenset(("wait", "active", "paused"))
+#: BullMQ's score of a delayed job is its time in ms times 4096, and a counter below.
+DELAYED_SHIFT = 12
 #: Jobs removed or moved per call, so that no call keeps Redis busy for long.
 BATCH = 200
 
@@ -193,6 +195,17 @@ class Queue:
         [ids] = await self._calls(("ZREVRANGE" if newest_first else "ZRANGE", key, start, stop))
         return [as_text(job_id) for job_id in ids or ()]  # type: ignore[union-attr]
 
+    async def delayed_ids(self, after: int = -1, count: int = 100) -> list[tuple[str, int]]:
+        """The next `count` delayed jobs behind the place `after`, soonest first: id and place.
+
+        A place stays what it is while others come and go; its time in ms is `place >> DELAYED_SHIFT`.
+        """
+        [found] = await self._calls(
+            ("ZRANGE", self.keys.delayed, f"({after}", "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES")
+        )
+        flat = iter(found if isinstance(found, list) else ())
+        return [(as_text(job_id), int(float(as_text(place)))) for job_id, place in zip(flat, flat, strict=True)]
+
     async def records(self, ids: Sequence[str]) -> list[JobRecord | None]:
         """Jobs by id, in one round trip; None where there is none."""
         await self._hub.commands.ready(self.patience_seconds)
@@ -200,6 +213,14 @@ class Queue:
             *(self._hub.commands.call("HGETALL", self.keys.job(job_id)) for job_id in ids), return_exceptions=True
         )
         return [read_record(job_id, reply) for job_id, reply in zip(ids, replies, strict=True)]
+
+    async def data(self, ids: Sequence[str]) -> list[JsonValue]:
+        """What jobs carry, by id, in one round trip; None where there is no job, or no JSON in it."""
+        await self._hub.commands.ready(self.patience_seconds)
+        replies = await asyncio.gather(
+            *(self._hub.commands.call("HGET", self.keys.job(job_id), "data") for job_id in ids), return_exceptions=True
+        )
+        return [_data(reply) for reply in replies]
 
     # --- operating --------------------------------------------------------------------------------------------
 
@@ -218,6 +239,17 @@ class Queue:
         """Remove a job that is not running; False while it is, and when there is none."""
         [exists] = await self._calls(("EXISTS", self.keys.job(job_id)))
         return exists == 1 and await self.scripts.remove(job_id)
+
+    async def forget(self, job_id: str) -> bool:
+        """Remove a job that is not running, and that its id was ever taken; False while it runs.
+
+        Also of a job that is long gone: what is added under this id next is new.
+        """
+        [exists] = await self._calls(("EXISTS", self.keys.job(job_id)))
+        if exists == 1 and not await self.scripts.remove(job_id):
+            return False
+        await self._calls(("DEL", self.keys.accepted_key(job_id)))
+        return True
 
     async def retry(self, job_id: str, state: str = "failed") -> bool:
         """Run a failed (or completed) job again with all its attempts; False when it is not there."""
@@ -329,6 +361,15 @@ def _new_job(name: str, data: JsonValue, job_id: str | None, options: JobOptions
         raise InvalidPayload("data", f"is not JSON: {error}") from None
     stored, stored_json = stored_form(options)
     return NewJob(job_id, name, data_json, stored, now_ms(), options.delay_ms, options.priority, stored_json)
+
+
+def _data(reply: object) -> JsonValue:
+    if isinstance(reply, BaseException) and not isinstance(reply, RedisReplyError):
+        raise reply
+    try:
+        return decode_json(reply) if isinstance(reply, bytes) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _was_added(answer: int | bytes, job_id: str, data: JsonValue) -> bool:

@@ -1,16 +1,35 @@
 """Job schedulers (cron and every): creating them, and queueing the next job when one starts."""
 
+import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from oxyq.engine.connection import Reply
 from oxyq.engine.job import Job
-from oxyq.engine.json_text import as_int, encode_json
+from oxyq.engine.json_text import as_int, decode_json, encode_json
 from oxyq.engine.scripts import QueueScripts, as_text, now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.outcomes import JsonValue
 
 #: Seconds an operation waits for Redis before it says that it cannot be reached.
 PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScheduler:
+    """A scheduler as it stands in Redis; times are ms since 1970, and `next_ms` is the time of its latest job."""
+
+    id: str
+    name: str
+    next_ms: int
+    data: JsonValue
+    every_ms: int | None
+    cron: str | None
+    time_zone: str | None
+    limit: int | None
+    starts_ms: int | None
+    ends_ms: int | None
 
 
 class Schedulers:
@@ -28,10 +47,15 @@ class Schedulers:
         every_ms: int | None = None,
         cron: str | None = None,
         time_zone: str | None = None,
+        limit: int | None = None,
+        starts_ms: int | None = None,
+        ends_ms: int | None = None,
         options: dict[str, object] | None = None,
     ) -> str:
         """Create or change a scheduler: a job every `every_ms`, or at the times of `cron` in `time_zone`.
 
+        At most `limit` jobs, counted anew when it is changed, from `starts_ms` to `ends_ms` (ms since 1970); as in
+        Node, `every_ms` makes one more that is due after the end.
         Returns the id of the next job. Raises InvalidPayload.
         """
         if (every_ms is None) == (cron is None):
@@ -40,10 +64,16 @@ class Schedulers:
             raise InvalidPayload("every_ms", f"{every_ms} must be at least 1")
         await self._scripts.connection.ready(PATIENCE_SECONDS)
         now = now_ms()
-        next_ms = now if cron is None else next_cron_ms(cron, now, time_zone)
-        repeat: dict[str, object] = {"every": every_ms} if cron is None else {"pattern": cron}
-        if time_zone:
-            repeat["tz"] = time_zone
+        begins_ms = max(now, starts_ms or 0)
+        # Cron names the times after another, and the beginning itself may be one.
+        next_ms = begins_ms if cron is None else next_cron_ms(cron, max(now, begins_ms - 1), time_zone)
+        if ends_ms is not None and next_ms > ends_ms:
+            raise InvalidPayload("ends_ms", "is before the first time; give a later one")
+        given = {
+            "every": every_ms, "pattern": cron, "tz": time_zone or None,
+            "limit": limit, "startDate": starts_ms, "endDate": ends_ms,
+        }  # fmt: skip
+        repeat: dict[str, object] = {name: value for name, value in given.items() if value is not None}
         template = dict(options or {})
         job_options = _next_job_options(template, scheduler_id, repeat, next_ms, 1)
         reply = await self._scripts.upsert_scheduler(
@@ -59,7 +89,7 @@ class Schedulers:
         if job.scheduler_id is None or not isinstance(repeat, dict):
             return
         count = (as_int(repeat.get("count")) or 0) + 1
-        limit, end_ms = as_int(repeat.get("limit")), _date_ms(repeat.get("endDate"))
+        limit, end_ms = as_int(repeat.get("limit")), ends_ms(job)
         now = max(now_ms(), as_int(job.options.get("prevMillis")) or 0)
         if (limit is not None and count > limit) or (end_ms is not None and now_ms() > end_ms):
             return
@@ -67,13 +97,44 @@ class Schedulers:
         next_ms = now
         if isinstance(cron, str) and cron:
             next_ms = max(next_cron_ms(cron, now, time_zone if isinstance(time_zone, str) else None), now)
+            if end_ms is not None and next_ms > end_ms:
+                return  # as Node; with `every` it makes one more, and so do we
         options = _next_job_options(dict(job.options), job.scheduler_id, dict(repeat), next_ms, count)
         await self._scripts.advance_scheduler(job.scheduler_id, next_ms, encode_json(job.data), options, job.id)
+
+    async def get(self, scheduler_id: str) -> StoredScheduler | None:
+        """One scheduler as it stands, whoever made it; None when there is none."""
+        keys, call = self._scripts.keys, self._scripts.connection.call
+        await self._scripts.connection.ready(PATIENCE_SECONDS)
+        next_ms, fields = await asyncio.gather(
+            call("ZSCORE", keys.repeat, scheduler_id), call("HGETALL", f"{keys.repeat}:{scheduler_id}")
+        )
+        return None if next_ms is None else _stored(scheduler_id, next_ms, fields)
+
+    async def ids(self, beginning: str) -> list[str]:
+        """The ids that begin so (without signs of a pattern, as `*`), in their order; finding them reads all ids."""
+        await self._scripts.connection.ready(PATIENCE_SECONDS)
+        found, cursor = set[str](), "0"
+        while True:
+            reply = await self._scripts.connection.call(
+                "ZSCAN", self._scripts.keys.repeat, cursor, "MATCH", f"{beginning}*", "COUNT", 1000
+            )
+            position, pairs = reply if isinstance(reply, list) else (b"0", None)
+            found.update(as_text(member) for member in (pairs[::2] if isinstance(pairs, list) else ()))
+            cursor = as_text(position)
+            if cursor == "0":
+                return sorted(found)
 
     async def remove(self, scheduler_id: str) -> bool:
         """Remove a scheduler and its waiting job; False when there is none."""
         await self._scripts.connection.ready(PATIENCE_SECONDS)
         return await self._scripts.remove_scheduler(scheduler_id)
+
+
+def ends_ms(job: Job) -> int | None:
+    """When the scheduler that made this job ends (ms since 1970); None when it does not."""
+    repeat = job.options.get("repeat")
+    return _date_ms(repeat.get("endDate")) if isinstance(repeat, dict) else None
 
 
 def next_cron_ms(cron: str, after_ms: int, time_zone: str | None) -> int:
@@ -151,3 +212,24 @@ def _date_ms(value: JsonValue) -> int | None:
         except ValueError:
             return None
     return as_int(value)
+
+
+def _stored(scheduler_id: str, next_ms: Reply, reply: Reply) -> StoredScheduler:
+    flat = iter(reply if isinstance(reply, list) else ())
+    fields = {as_text(name): as_text(value) for name, value in zip(flat, flat, strict=True)}
+    try:
+        data = decode_json(fields.get("data", "{}").encode())
+    except (ValueError, RecursionError):
+        data = None  # Node wrote it, and whoever wants it says what is wrong
+    return StoredScheduler(
+        id=scheduler_id,
+        name=fields.get("name", ""),
+        next_ms=int(float(as_text(next_ms))),
+        data=data,
+        every_ms=as_int(fields.get("every")),
+        cron=fields.get("pattern"),
+        time_zone=fields.get("tz"),
+        limit=as_int(fields.get("limit")),
+        starts_ms=_date_ms(fields.get("startDate")),
+        ends_ms=_date_ms(fields.get("endDate")),
+    )

@@ -1,10 +1,11 @@
 """Answers from an organization's own list of questions; says nothing when it is not sure."""
 
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
+
+from oxyq.replies.plain_text import plain
 
 SURE_SCORE: Final = 80.0
 """Chosen before it was tried on real sentences; of those in the tests, no wrong answer reaches it."""
@@ -68,14 +69,49 @@ def best_answer(entries: Iterable[Entry], text: str) -> tuple[str, float] | None
     return answer, score
 
 
+def answer_all(entries: Sequence[Entry], texts: Sequence[str]) -> str | None:
+    """One answer to all messages of a burst, or None when anything in it would stay unanswered.
+
+    Each message that asks something has its own answer, or all together ask for one and none asks for more.
+    """
+    parts = [text for text in texts if not _is_small_talk(text)] or list(texts)
+    found = [best_answer(entries, part) for part in parts]
+    sure = [answer for answer, _ in filter(None, found)]
+    if len(sure) == len(parts):
+        return "\n\n".join(dict.fromkeys(sure)) or None
+    together = best_answer(entries, "\n".join(parts))
+    if together is None or set(sure) - {together[0]}:
+        return None
+    # "vcs abrem" and "sabado?" are one question; "vcs abrem" and "meu gato sumiu" are not.
+    known = _words_about(entries, together[0])
+    is_covered = all(
+        part_found or known.issuperset(content_words(part)) for part, part_found in zip(parts, found, strict=True)
+    )
+    return together[0] if is_covered else None
+
+
+def nearest(entries: Iterable[Entry], text: str, count: int) -> list[Entry]:
+    """The entries that are most like a question, best first, sure or not; those that share nothing are left out."""
+    asked = content_words(text)
+    scored = [(score, entry) for entry in entries if (score := _entry_score(entry, asked)) > 0]
+    return [entry for _, entry in sorted(scored, key=lambda pair: pair[0], reverse=True)[:count]]
+
+
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> tuple[str, ...]:
     """The words that carry meaning: lower case, no accents, no stop words, unless only those are left."""
-    plain = unicodedata.normalize("NFKD", text[:_READ_CHARACTERS].lower())
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    plain = re.sub(r"(.)\1{2,}", r"\1", re.sub(r"[^a-z0-9]+", " ", plain))
-    words = tuple(_SHORT_FORMS.get(word, word) for word in plain.split())
+    once = re.sub(r"(.)\1{2,}", r"\1", plain(text[:_READ_CHARACTERS]))
+    words = tuple(_SHORT_FORMS.get(word, word) for word in once.split())
     return tuple(word for word in words if word not in _STOP_WORDS) or words
+
+
+def _is_small_talk(text: str) -> bool:
+    return _STOP_WORDS.issuperset(content_words(text))
+
+
+def _words_about(entries: Iterable[Entry], answer: str) -> set[str]:
+    questions = [question for entry in entries if entry.answer == answer for question in entry.questions]
+    return {word for question in questions for word in content_words(question)}
 
 
 def _entry_score(entry: Entry, asked: tuple[str, ...]) -> float:

@@ -1,8 +1,8 @@
 """Words by which a person leaves the campaigns of an organization, or comes back to them."""
 
-import re
-import unicodedata
 from typing import Final, Literal, TypeAlias
+
+from oxyq.replies.plain_text import plain
 
 Wish: TypeAlias = Literal["out", "perhaps_out", "in"]
 
@@ -30,8 +30,7 @@ def read_wish(text: str) -> Wish | None:
     """What a whole message wishes for, in whatever case, with accents, signs and emoji or without."""
     if len(text) > _LONGEST:
         return None
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(sign))
-    words = " ".join(re.findall(r"[a-z0-9]+", plain))
+    words = plain(text)
     if words in _OUT:
         return "out"
     if words in _PERHAPS_OUT:

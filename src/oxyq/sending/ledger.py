@@ -101,9 +101,12 @@ class Ledger:
         verdict, *detail = _texts(reply)
         return Claim(verdict, detail[0] if detail else "")  # type: ignore[arg-type]  # as the script says
 
-    async def sent(self, job: Job, organization_id: str, key: str, provider_id: str) -> None:
-        """It went out; raises QueueUnavailable, and then its next run will not know."""
-        await self._settle(job, organization_id, key, "sent", provider_id)
+    async def sent(self, job: Job, organization_id: str, key: str, provider_id: str) -> bool:
+        """It went out; False when news came before that WhatsApp refused it after all.
+
+        Raises QueueUnavailable, and then its next run will not know.
+        """
+        return await self._settle(job, organization_id, key, "sent", provider_id) != 2
 
     async def refused(self, job: Job, organization_id: str, key: str, gate: Gate | None = None) -> None:
         """Nothing went out, so that the next run may send it as if there had been none."""
@@ -112,6 +115,19 @@ class Ledger:
     async def unconfirmed(self, job: Job, organization_id: str, key: str) -> None:
         """Nobody knows, and nobody will try again by himself."""
         await self._settle(job, organization_id, key, "unconfirmed")
+
+    async def known_as(self, organization_id: str, instance_id: str, provider_id: str, key: str) -> None:
+        """WhatsApp knows the message `key` by this id: news of it will name nothing else."""
+        index = redis_keys.provider_message(organization_id, instance_id, provider_id, prefix=self._hub.prefix)
+        await self._hub.commands.ready(_READY_SECONDS)
+        await self._hub.commands.call("SET", index, key, "EX", redis_keys.MESSAGE_SECONDS)
+
+    async def key_of(self, organization_id: str, instance_id: str, provider_id: str) -> str | None:
+        """Our key of the message that WhatsApp knows by this id; None when it is none of ours, or long past."""
+        index = redis_keys.provider_message(organization_id, instance_id, provider_id, prefix=self._hub.prefix)
+        await self._hub.commands.ready(_READY_SECONDS)
+        reply = await self._hub.commands.call("GET", index)
+        return reply.decode() if isinstance(reply, bytes) else None
 
     async def advance(
         self, organization_id: str, key: str, news: News, *, at_ms: int, provider_id: str = ""
@@ -141,11 +157,11 @@ class Ledger:
         state: State,
         provider_id: str = "",
         gate: Gate | None = None,
-    ) -> None:
+    ) -> Reply:
         keys = [self._entry(organization_id, key)]
         if gate is not None:
             keys.append(redis_keys.campaign_messages(organization_id, gate.contact, prefix=self._hub.prefix))
-        await self._run(_SETTLE, keys, [state, job.token, now_ms(), _LIFE_MS, provider_id])
+        return await self._run(_SETTLE, keys, [state, job.token, now_ms(), _LIFE_MS, provider_id])
 
     async def _run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
         await self._hub.commands.ready(_READY_SECONDS)

@@ -1,14 +1,14 @@
 """The one way a message goes out: claim it, wait for its turn, send, write down."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from oxyq.engine.job import Job
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import QueueUnavailable, TemporaryError
-from oxyq.gateways.base import MaybeSent, NeverWill, NotSent, SlowDown
+from oxyq.gateways.base import InstanceHalted, MaybeSent, NeverWill, NotReady, NotSent, Scope, SlowDown
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.outbound import Outbound
 from oxyq.organizations import Organization
@@ -69,15 +69,28 @@ _IF_UNKNOWN: Final[Mapping[Kind, IfUnknown]] = {"message": "once", "automation":
 IN_PLACE_MS: Final = 50
 #: What "slow down" means when the other side does not say for how long.
 SLOW_DOWN_SECONDS: Final = {"pair": 6.0, "number": 1.0, "campaign": 3600.0}
+#: How soon a number that is not connected, or halted until somebody sees to it, is tried again by one message.
+NOT_READY_SECONDS: Final = 5.0
+HALTED_SECONDS: Final = 900.0
 
 
 class Sender:
-    """Sends through each number's gateway what the limits and the ledger let through."""
+    """Sends through each number's gateway what the limits and the ledger let through.
 
-    def __init__(self, gateways: Gateways, ledger: Ledger, limiter: Limiter) -> None:
+    `halted` is told the organization, the number and why, when nothing will go out by it before somebody acts.
+    """
+
+    def __init__(
+        self,
+        gateways: Gateways,
+        ledger: Ledger,
+        limiter: Limiter,
+        halted: Callable[[str, str, str], None] = lambda organization_id, instance_id, why: None,
+    ) -> None:
         self._gateways = gateways
         self._ledger = ledger
         self._limiter = limiter
+        self._halted = halted
 
     async def send(
         self,
@@ -100,6 +113,9 @@ class Sender:
         lane = lane_through(gateway, organization, instance_id, message.recipient, kind, now_ms())
         if_unknown: IfUnknown = "same" if "repeats-safely" in gateway.capabilities else _IF_UNKNOWN[kind]
         organization_id, key = organization.id, message.key
+        # News of it may come before the gateway's answer, or after an answer that was lost.
+        if provider_id := gateway.provider_id(message):
+            await self._ledger.known_as(organization_id, instance_id, provider_id, key)
         claim = await self._ledger.claim(job, organization_id, key, if_unknown, gate)
         match claim.verdict:
             case "sent":
@@ -116,11 +132,13 @@ class Sender:
             # Last of all, so that what the limits let go is at the gateway in that moment.
             await self._wait_for_its_turn(job, lane, held_ms)
             receipt = await gateway.send(message)
-        except SlowDown as error:
+        except (SlowDown, NotReady, InstanceHalted) as error:
             await self._ledger.refused(job, organization_id, key, gate)
-            seconds = error.retry_after_seconds or SLOW_DOWN_SECONDS[error.scope]
+            scope, seconds = _pause(error)
             until_ms = now_ms() + round(seconds * 1000)
-            await self._limiter.slow_down(lane, error.scope, until_ms, now_ms=now_ms())
+            await self._limiter.slow_down(lane, scope, until_ms, now_ms=now_ms())
+            if isinstance(error, InstanceHalted):
+                self._halted(organization_id, instance_id, str(error))
             raise NotYet(str(error), until_ms) from error
         except (NotYet, NotSent, NeverWill, QueueUnavailable):
             await self._ledger.refused(job, organization_id, key, gate)
@@ -132,7 +150,11 @@ class Sender:
                 return Unconfirmed()
             raise
         # Before the job completes: from here on a crash sends nothing again.
-        await self._ledger.sent(job, organization_id, key, receipt.provider_id)
+        was_taken = await self._ledger.sent(job, organization_id, key, receipt.provider_id)
+        if not provider_id and "webhook" in gateway.capabilities and "correlates" not in gateway.capabilities:
+            await self._ledger.known_as(organization_id, instance_id, receipt.provider_id, key)
+        if not was_taken:
+            raise NeverWill(f"{key}: WhatsApp took it and refused it a moment later")
         return Sent(receipt.provider_id, may_be_twice=claim.verdict == "again" and if_unknown != "same")
 
     async def _wait_for_its_turn(self, job: Job, lane: Lane, held_ms: int | None) -> None:
@@ -148,3 +170,14 @@ class Sender:
                 raise NotYet(verdict.why, verdict.at_ms)
             await asyncio.sleep(wait_ms / 1000)
             held_ms = verdict.at_ms if verdict.held else held_ms
+
+
+def _pause(error: SlowDown | NotReady | InstanceHalted) -> tuple[Scope, float]:
+    """What is to wait, and for how many seconds."""
+    match error:
+        case SlowDown(scope=scope):
+            return scope, error.retry_after_seconds or SLOW_DOWN_SECONDS[scope]
+        case NotReady():
+            return "number", error.retry_after_seconds or NOT_READY_SECONDS
+        case InstanceHalted():
+            return "number", error.retry_after_seconds or HALTED_SECONDS

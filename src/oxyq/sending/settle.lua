@@ -8,11 +8,16 @@
     ARGV[3]  time in ms
     ARGV[4]  ms the entry lives on
     ARGV[5]  the provider's id, for sent
-  Output: 1 written, 0 somebody knows better
+  Output: 1 written, 0 somebody knows better, 2 WhatsApp refused it after it had taken it
 ]]
 local before = redis.call("HMGET", KEYS[1], "state", "run", "reached")
 local state, isOurs = before[1], before[2] == ARGV[2]
 if state == "sent" or state == "delivered" or state == "read" then return 0 end
+if state == "failed" and ARGV[1] == "sent" then
+  -- News of it was faster than the answer that told its id.
+  redis.call("HSETNX", KEYS[1], "provider", ARGV[5])
+  return 2
+end
 -- "It went out" is true whoever says it; that nothing did is true of one's own run only.
 if ARGV[1] ~= "sent" and not isOurs then return 0 end
 redis.call("HSET", KEYS[1], "state", ARGV[1], "at", ARGV[3])

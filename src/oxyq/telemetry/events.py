@@ -1,7 +1,7 @@
 """The catalogue of what Oxyq tells, beyond the engine's own events, and how it is told."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,6 +39,29 @@ class CampaignEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookTaken:
+    """A webhook was dealt with: how many of its parts ended how.
+
+    `left_out`: the first of what was dropped, in the gateway's words or by its wrong field; never what it said.
+    """
+
+    gateway: str
+    instance_id: str
+    counts: Mapping[str, int]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """A number was connected or cut off."""
+
+    organization_id: str
+    instance_id: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChoreDone:
     """A maintenance chore found something to do."""
 
@@ -61,7 +84,17 @@ class ProcessNews:
     text: str
 
 
-Event: TypeAlias = EngineEvent | JobHandled | CampaignPlanned | CampaignEnded | ChoreDone | ChoreFailed | ProcessNews
+Event: TypeAlias = (
+    EngineEvent
+    | JobHandled
+    | CampaignPlanned
+    | CampaignEnded
+    | WebhookTaken
+    | ConnectionChanged
+    | ChoreDone
+    | ChoreFailed
+    | ProcessNews
+)
 EventListener: TypeAlias = Callable[[Event], None]
 
 

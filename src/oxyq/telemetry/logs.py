@@ -17,6 +17,8 @@ _LONG_DIGITS = re.compile(r"(?<![0-9a-fA-F_-])\+?(\d{2})\d{4,}(\d{4})(?![0-9a-fA
 def set_up_logs(level: str, style: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
     """Configure where log lines go (standard error by default) and how they look; `auto` is text on a terminal."""
     stream = stream or sys.stderr
+    # It tells every call at INFO, with addresses that hold ids.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     as_json = style == "json" or (style == "auto" and not stream.isatty())
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -82,6 +84,11 @@ def log_event(event: Event) -> None:
             )
         case ours.CampaignEnded(organization_id, campaign_id, counts):
             log.info("campaign.ended", organization=organization_id, campaign=campaign_id, **counts)
+        case ours.WebhookTaken(gateway, instance_id, counts, left_out):
+            log.info("webhook.taken", gateway=gateway, instance=instance_id, left_out=list(left_out), **counts)
+        case ours.ConnectionChanged(organization_id, instance_id, state, detail):
+            tell = log.info if state in ("open", "connecting") else log.error
+            tell("number.state", organization=organization_id, instance=instance_id, state=state, detail=masked(detail))
         case ours.ChoreDone(chore, what):
             log.info("chore.done", chore=chore, what=what)
         case ours.ChoreFailed(chore, error):

@@ -206,6 +206,7 @@ class CampaignEndings:
                 type="campaign-summary",
                 recipient_number=organization.owners[0],
                 content=_summary(campaign),
+                transactional=True,  # the owner asked for it
             )
 
 

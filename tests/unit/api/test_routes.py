@@ -11,10 +11,22 @@ from oxyq.api.tokens import ROLES, issue
 from oxyq.settings import Settings
 from tests.unit.api.forge import forge, good_claims
 
-OPEN = {"/health", "/health/redis", "/health/queues", "/ready", "/docs", "/openapi.json"}
+#: Webhooks bring a proof of their own.
+WEBHOOKS = {"/webhooks/{gateway}/{instance}", "/webhooks/cloud/{instance}"}
+OPEN = {"/health", "/health/redis", "/health/queues", "/ready", "/docs", "/openapi.json"} | WEBHOOKS
 ACTS = ("start", "pause", "resume", "cancel", "resend-failed")
 #: What stands in the addresses of routes.
-NAMED = {"queue": "message", "job_id": "msg-12345678", "campaign_id": "c", "number": "5511999999999"}
+NAMED = {
+    "queue": "message",
+    "job_id": "msg-12345678",
+    "campaign_id": "c",
+    "number": "5511999999999",
+    "contact": "5511999999999",
+    "automation_id": "a",
+    "schedule_id": "s",
+    "instance_id": "wa_1",
+    "name": "access_token",
+}
 MESSAGE = {
     "organizationId": "org_123",
     "instanceId": "wa",
@@ -51,6 +63,13 @@ async def test_the_route_table_is_seen_whole(api: FastAPI) -> None:
         *(f"/v1/campaigns/{{campaign_id}}/{what}" for what in ("recipients", "report", *ACTS)),
         "/v1/contacts/{number}",
         *(f"/v1/contacts/{{number}}/{wish}" for wish in ("opt-out", "opt-in")),
+        "/v1/conversations",
+        *(f"/v1/conversations/{{contact}}{what}" for what in ("", "/take-over", "/release")),
+        "/v1/automations/withdraw",
+        "/v1/automations/{automation_id}/reschedule",
+        *(f"/v1/automation-schedules{what}" for what in ("", "/{schedule_id}", "/{schedule_id}/run")),
+        *(f"/v1/instances{what}" for what in ("", "/{instance_id}")),
+        *(f"/v1/instances/{{instance_id}}/{what}" for what in ("secrets/{name}", "pair", "logout")),
         "/v1/jobs/{queue}/{job_id}",
     }
     in_openapi = {(m.upper(), path) for path, item in api.openapi()["paths"].items() for m in item}

@@ -40,16 +40,22 @@ ALL = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "api",
+        "automations list", "automations reschedule", "automations withdraw",
         "bench",
         "campaigns cancel", "campaigns create", "campaigns list", "campaigns pause", "campaigns preview",
         "campaigns report", "campaigns resend-failed", "campaigns resume", "campaigns show", "campaigns start",
         "contacts opt-in", "contacts opt-out", "contacts show",
+        "conversations list", "conversations release", "conversations show", "conversations take-over",
         "dev",
         "dlq list", "dlq purge", "dlq replay", "dlq show",
         "enqueue automation", "enqueue campaign", "enqueue message",
+        "instances list", "instances logout", "instances pair", "instances remove", "instances secret",
+        "instances set", "instances show",
         "orgs list", "orgs set", "orgs show",
         "queues clean", "queues drain", "queues pause", "queues rescue", "queues resume", "queues retry-failed",
         "queues stats",
+        "schedules list", "schedules remove", "schedules run", "schedules set",
+        "simulate",
         "token issue",
         "workers automation", "workers campaign", "workers message", "workers start",
     ]  # fmt: skip

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from oxyq.organizations import FaqEntry, demo_organization
-from oxyq.replies.faq import SURE_SCORE, best_answer, content_words
+from oxyq.replies.faq import SURE_SCORE, answer_all, best_answer, content_words, nearest
 
 HOURS, BATH, PRICE, PLACE, CANCEL, PAYMENT, PICK_UP, VACCINE, VET, HOTEL = (
     entry.answer for entry in demo_organization().faq
@@ -120,3 +120,45 @@ def test_a_hostile_text_takes_no_time(text: str) -> None:
     best_answer(demo_organization().faq, text)
 
     assert time.perf_counter() - started < 0.05
+
+
+@pytest.mark.parametrize(
+    ("texts", "answers"),
+    [
+        (("vcs abrem sabado?",), [HOURS]),
+        (("oi", "vcs abrem", "sabado?"), [HOURS]),
+        (("banho", "quanto custa"), [PRICE]),
+        (("vcs abrem sabado", "aceita pix?"), [HOURS, PAYMENT]),
+        (("aceita pix?", "aceitam pix??"), [PAYMENT]),
+        (("oi", "tudo bem?", "onde q fica a loja"), [PLACE]),
+    ],
+)
+def test_a_burst_gets_each_answer_once(texts: tuple[str, ...], answers: list[str]) -> None:
+    assert answer_all(demo_organization().faq, texts) == "\n\n".join(answers)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("vcs abrem sabado?", "meu gato sumiu"),
+        ("aceita pix?", "e o meu dinheiro de volta?"),
+        ("oi", "bom dia"),
+        ("oi",),
+        (),
+    ],
+)
+def test_a_burst_with_anything_unanswered_gets_no_answer(texts: tuple[str, ...]) -> None:
+    """Half an answer would hide the rest from people."""
+    assert answer_all(demo_organization().faq, texts) is None
+
+
+def test_a_greeting_that_is_in_the_list_is_answered() -> None:
+    assert answer_all([FaqEntry(questions=["bom dia"], answer="Bom dia!")], ("bom dia",)) == "Bom dia!"
+
+
+def test_the_nearest_entries_come_best_first_sure_or_not() -> None:
+    found = nearest(demo_organization().faq, "banho custa muito?", 2)
+
+    assert len(found) == 2
+    assert found[0].answer == PRICE
+    assert nearest([], "banho", 2) == []

@@ -1,50 +1,102 @@
-"""Who answers a message: owner commands first, then the list of questions, else a person."""
+"""Who answers a customer: a person who was asked for, a rule, the list of questions, a model, or a person."""
 
 import pytest
 
-from oxyq.gateways.simulator import customer_message
-from oxyq.jobs import InboundMessage, parse_new
-from oxyq.organizations import demo_organization
-from oxyq.replies import owner
-from oxyq.replies.router import Reply, answer
+from oxyq.answering import AiSettings, ModelChoice, Rule
+from oxyq.errors import ConfigurationError
+from oxyq.organizations import Organization, demo_organization
+from oxyq.replies.ai import AiAnswer
+from oxyq.replies.errors import AiUnavailable
+from oxyq.replies.router import Reply, Router
+from oxyq.replies.turn import Turn
 
-SHOP = demo_organization()
-CUSTOMER, OWNER, OWNER_WITHOUT_NINTH_DIGIT = "5511999990001", "5511988880000", "551188880000"
-
-
-def written_by(number: str, text: str) -> InboundMessage:
-    return parse_new(InboundMessage, customer_message("org_demo", "wa_demo", number, text, 1_795_377_084_000))
-
-
-async def status() -> str:
-    return "tudo em ordem"
+AI = AiSettings(model=ModelChoice(provider="openai", model="small"), prompt="Você é gentil.")
+SHOP = demo_organization().model_copy(update={"ai": AI})
+HOURS, PRICE = SHOP.faq[0].answer, SHOP.faq[2].answer
+CALLED_A_PERSON = Reply(SHOP.hand_off, "hand_off", True, "asked_for")
 
 
-async def never_asked() -> str:
-    raise AssertionError("only an owner's question may cost a look at the queues")
+class Answers:
+    """An `Ai` that gives one answer, and knows what it was asked."""
+
+    def __init__(self, answer: AiAnswer | Exception) -> None:
+        self.asked: list[Turn] = []
+        self._answer = answer
+
+    async def answer(self, turn: Turn, ai: AiSettings) -> AiAnswer:
+        self.asked.append(turn)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
 
 
-@pytest.mark.parametrize("number", [OWNER, OWNER_WITHOUT_NINTH_DIGIT])
-async def test_an_owner_who_asks_hears_how_the_queues_are(number: str) -> None:
-    assert await answer(written_by(number, "status"), SHOP, status) == Reply("tudo em ordem", "owner")
+def wrote(*texts: str, organization: Organization = SHOP) -> Turn:
+    return Turn(organization, "5511999990001", texts)
 
 
-async def test_an_owner_who_writes_something_else_is_helped() -> None:
-    reply = await answer(written_by(OWNER, "vocês abrem sábado?"), SHOP, never_asked)
-
-    assert reply == Reply(owner.HELP, "owner")
-    assert "status" in owner.HELP
+def nobody() -> Answers:
+    return Answers(AssertionError("a model costs money and is asked last"))
 
 
-async def test_a_customer_with_a_known_question_gets_its_answer() -> None:
-    reply = await answer(written_by(CUSTOMER, "vcs abrem sabado?"), SHOP, never_asked)
+@pytest.mark.parametrize(
+    "text", ["ATENDENTE", "falar com atendente", "Falar com uma pessoa!", "humano", "Quero falar com um atendente"]
+)
+async def test_who_asks_for_a_person_gets_one(text: str) -> None:
+    assert await Router(nobody()).answer(wrote("oi", text)) == CALLED_A_PERSON
 
-    assert reply == Reply(SHOP.faq[0].answer, "faq")
+
+async def test_a_word_about_a_person_is_no_call_for_one() -> None:
+    models = Answers(AiAnswer("Que bom!", False))
+
+    assert await Router(models).answer(wrote("o atendente foi muito gentil")) == Reply("Que bom!", "ai")
 
 
-@pytest.mark.parametrize("text", ["meu gato sumiu", "status"])
-async def test_all_else_is_handed_to_a_person(text: str) -> None:
-    """The owner's words too, when a customer writes them."""
-    reply = await answer(written_by(CUSTOMER, text), SHOP, never_asked)
+async def test_a_rule_answers_before_the_list() -> None:
+    shop = SHOP.model_copy(update={"rules": [Rule(words=["abrem"], answer="Hoje só até as 12h.", hands_off=True)]})
 
-    assert reply == Reply(SHOP.hand_off, "hand_off")
+    reply = await Router(nobody()).answer(wrote("vcs abrem sabado?", organization=shop))
+
+    assert reply == Reply("Hoje só até as 12h.", "rule", True)
+
+
+async def test_the_list_answers_before_a_model() -> None:
+    assert await Router(nobody()).answer(wrote("vcs abrem sabado?")) == Reply(HOURS, "faq")
+
+
+async def test_two_questions_in_a_burst_get_both_answers() -> None:
+    reply = await Router(nobody()).answer(wrote("oi", "vcs abrem sabado?", "qto custa o banho"))
+
+    assert reply == Reply(f"{HOURS}\n\n{PRICE}", "faq")
+
+
+async def test_a_model_answers_what_the_list_does_not() -> None:
+    models = Answers(AiAnswer("Claro!", False, 10, 5, "small"))
+
+    assert await Router(models).answer(wrote("vcs abrem sabado?", "e meu gato sumiu")) == Reply("Claro!", "ai")
+    assert models.asked[0].texts == ("vcs abrem sabado?", "e meu gato sumiu")
+
+
+async def test_a_model_that_gives_up_calls_a_person_and_says_why() -> None:
+    reply = await Router(Answers(AiAnswer(None, True, reason="key_refused"))).answer(wrote("meu gato sumiu"))
+
+    assert reply == Reply(SHOP.hand_off, "hand_off", True, "key_refused")
+
+
+@pytest.mark.parametrize("models", [None, nobody()])
+async def test_without_a_model_a_person_answers(models: Answers | None) -> None:
+    shop = SHOP if models is None else SHOP.model_copy(update={"ai": None})
+
+    reply = await Router(models).answer(wrote("meu gato sumiu", organization=shop))
+
+    assert reply == Reply(SHOP.hand_off, "hand_off", True, "unanswered")
+
+
+@pytest.mark.parametrize("error", [AiUnavailable("busy", 7.0), ConfigurationError("install it")])
+async def test_a_model_that_is_away_is_waited_for_until_the_last_chance(error: Exception) -> None:
+    router = Router(Answers(error))
+
+    with pytest.raises(type(error)):
+        await router.answer(wrote("meu gato sumiu"))
+    reply = await router.answer(wrote("meu gato sumiu"), last_chance=True)
+
+    assert reply == Reply(SHOP.hand_off, "hand_off", True, "ai_unavailable")

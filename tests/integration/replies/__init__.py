@@ -1,0 +1,1 @@
+"""Answers, with what they need for real."""
