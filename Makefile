@@ -91,7 +91,7 @@ node-packages:
 .PHONY: bridge-packages
 bridge-packages:
 	@if [ $(BRIDGE_READY) -nt bridge/package-lock.json ]; then exit 0; \
-	elif command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)'; then \
+	elif command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; then \
 		cd bridge && npm ci --ignore-scripts --no-audit --no-fund; \
 	else echo "The Baileys bridge needs npm and Node 20 or newer, so it is left out: see nodejs.org" >&2; \
 		[ "$$CI" != true ]; fi

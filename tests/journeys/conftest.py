@@ -128,6 +128,14 @@ class WhatsApp:
             await asyncio.sleep(0.02 if count < 100 else 0.5)  # reading a long log is work too
         return messages
 
+    async def until_told(self, number: str, count: int = 1, seconds: float = 20.0) -> list[str]:
+        """Wait until one person got this many messages, and return their texts."""
+        deadline = time.monotonic() + seconds
+        while len(texts := [message.text for message in self.received if message.to == number]) < count:
+            assert time.monotonic() < deadline, f"{number[-4:]} got {len(texts)} of {count} messages in {seconds:g} s"
+            await asyncio.sleep(0.02)
+        return texts
+
 
 @pytest.fixture
 def whatsapp(environment: dict[str, str]) -> WhatsApp:
