@@ -166,7 +166,7 @@ class Workers:
             Automation: AutomationHandler(sender, app.contacts, app.withdrawals, app.last_wrote, now_ms),
             CampaignRequest: CampaignTaker(app.campaign_control),
             CampaignRun: CampaignRunner(app.campaigns, release, self._endings, app.lanes, app.telemetry, now_ms),
-            CampaignSend: CampaignSender(sender, now_ms),
+            CampaignSend: CampaignSender(sender, app.contacts, now_ms),
         }
 
     def _message_handler(self, sender: Sender, status: Callable[[], Awaitable[str]]) -> MessageHandler:

@@ -5,6 +5,7 @@ Two ways in. `parse_new` is for what our own callers hand over: strict, unknown 
 """
 
 import json
+import re
 import unicodedata
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,11 +29,17 @@ MAX_LABEL_CHARACTERS: Final = 512
 MAX_REASON_CHARACTERS: Final = 1000
 """As many as the engine keeps of the reasons it writes itself."""
 MAX_RECIPIENTS: Final = 1_000_000
+MAX_PARAMETERS: Final = 20
+"""Of an approved template; our judgement: its text has at most 1,024 characters."""
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """For everything but a campaign request: payloads carry ids and text, never files."""
 
 _EARLIEST_MS: Final = 978_307_200_000  # 2001-01-01
 _LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01
+_TEMPLATE_NAME: Final = re.compile(r"[a-z0-9_]{1,512}")
+_TEMPLATE_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(_[A-Z0-9]{2,3})?")
+_NOT_ON_ONE_LINE: Final = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
+_MANY_SPACES: Final = " " * 5
 _HALF_A_CHARACTER: Final = "has half a character (a lone surrogate); do not cut texts inside an emoji"
 
 
@@ -54,6 +61,38 @@ def check_text(value: str) -> str:
     if len(value) > MAX_TEXT_CHARACTERS:
         raise ValueError(f"has {len(value)} characters; WhatsApp takes at most {MAX_TEXT_CHARACTERS}")
     return _checked_visible(value)
+
+
+def check_parameter(value: str) -> str:
+    """A parameter of an approved template, as Meta takes it; ValueError says what is wrong with it."""
+    _refuse_unsendable(value)
+    if not any(_is_visible(character) for character in value):
+        raise ValueError("is blank, which Meta refuses; write a text, or in a campaign {{name|a fallback}}")
+    if _NOT_ON_ONE_LINE.search(value):
+        raise ValueError("has a line break or a tab, which Meta refuses; write it on one line")
+    if _MANY_SPACES in value:
+        raise ValueError("has more than 4 spaces in a row, which Meta refuses; take some out")
+    return value
+
+
+def check_parameters(values: list[str]) -> list[str]:
+    """All of them: they are parts of one text; ValueError says what is wrong with them."""
+    together = sum(map(len, values))
+    if together > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"have {together} characters together; at most {MAX_TEXT_CHARACTERS} are taken")
+    return values
+
+
+def _checked_template_name(value: str) -> str:
+    if not _TEMPLATE_NAME.fullmatch(value):
+        raise ValueError("is no name of a template; Meta's have 1 to 512 small letters, digits and _")
+    return value
+
+
+def _checked_template_language(value: str) -> str:
+    if not _TEMPLATE_LANGUAGE.fullmatch(value):
+        raise ValueError("is no language as Meta writes it; write one such as pt_BR or en")
+    return value
 
 
 def _checked_label(value: str) -> str:
@@ -252,6 +291,29 @@ class InboundMessage(Payload):
         return f"msg-{_hashed(sha256(), facts)[:32]}"
 
 
+class MetaTemplate(BaseModel):
+    """A template that Meta approved, with the texts that fill the placeholders of its body, in their order.
+
+    Source: Meta's pages on message templates (names, languages) and on its error codes (parameters).
+    """
+
+    model_config = WIRE_CONFIG
+
+    name: Annotated[str, AfterValidator(_checked_template_name)] = Field(
+        description="its name at Meta, such as promo_banho"
+    )
+    language: Annotated[str, AfterValidator(_checked_template_language)] = Field(
+        description="its language as Meta writes it, such as pt_BR"
+    )
+    parameters: Annotated[list[Annotated[str, AfterValidator(check_parameter)]], AfterValidator(check_parameters)] = (
+        Field(
+            default_factory=list,
+            max_length=MAX_PARAMETERS,
+            description="the texts for {{1}}, {{2}} …; in a campaign with {{name}} for variables",
+        )
+    )
+
+
 class Automation(Payload):
     """A reminder or follow-up to one person, now or at `scheduled_for`."""
 
@@ -268,6 +330,9 @@ class Automation(Payload):
     )
     grace_minutes: int | None = Field(
         default=None, ge=0, le=10_080, description="how late it may still be sent when it could not be at its time"
+    )
+    meta_template: MetaTemplate | None = Field(
+        default=None, description="what goes out instead of `content` where Meta's templates can be sent"
     )
 
     def job_id(self) -> str:
@@ -305,11 +370,25 @@ class CampaignContent(Payload):
     variables: Variables = Field(default_factory=dict)
     instance_id: InstanceId | None = None
     start_at: Milliseconds | None = Field(default=None, description="when to begin, in ms since 1970; without it, now")
+    meta_template: MetaTemplate | None = Field(
+        default=None,
+        description="what goes out where Meta's templates can be sent; `template` is then what people will read",
+    )
 
     @pydantic.model_validator(mode="after")
-    def _has_a_sound_template(self) -> "CampaignContent":
-        placeholders(self.template)
+    def _has_sound_templates(self) -> "CampaignContent":
+        for field, text in self.texts():
+            try:
+                placeholders(text)
+            except InvalidPayload as error:
+                raise InvalidPayload(field, error.problem) from None
         return self
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Each text that is rendered for each recipient, behind the field it stands in: `template` first."""
+        yield "template", self.template
+        for at, parameter in enumerate(self.meta_template.parameters if self.meta_template else ()):
+            yield f"metaTemplate.parameters[{at}]", parameter
 
     def job_id(self) -> str:
         """One job per campaign of an organization."""
@@ -349,13 +428,15 @@ class CampaignRequest(CampaignContent):
         raise InvalidPayload(f"recipients[0]{at_row}", f"{first_problem} (and so it is with all recipients)")
 
     def _refuse_missing_variables(self) -> None:
-        needed = [name for name in placeholders(self.template) if name not in self.variables]
+        needed = [
+            (name, field) for field, text in self.texts() for name in placeholders(text) if name not in self.variables
+        ]
         if not needed:
             return
         for number, variables in self.people():
-            for name in needed:
+            for name, field in needed:
                 if name not in variables:
-                    raise missing_variable(name, number)
+                    raise InvalidPayload(field, missing_variable(name, number).problem)
 
     def people(self) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Each recipient's number as it was written, and the recipient's own variables."""
@@ -396,6 +477,8 @@ class CampaignSend(Payload):
     """The time that was reserved for it among what its number may send."""
     again: int | None = Field(default=None, ge=1, le=1000)
     """How often it was asked for again after it had failed: another job, but the same message."""
+    meta_template: MetaTemplate | None = None
+    """What goes out instead of `text` where Meta's templates can be sent; its parameters are rendered too."""
 
     def job_id(self) -> str:
         """One job per campaign, recipient and step, and one more each time it is asked for again."""

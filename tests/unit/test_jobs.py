@@ -252,6 +252,31 @@ BAD_TEMPLATES = [
     ("{{nome}}", "{{nome}} has no value for recipient 5511888888888; add nome to variables"),
     ("{{name}}" + "x" * 4096, "has 4104 characters"),
 ]
+META_TEMPLATE = {"name": "promo_banho", "language": "pt_BR", "parameters": ["{{name}}", "{{animal|seu amigo}}"]}
+BAD_META_TEMPLATES = [
+    ("promo", "", "must be an object with fields, not text"),
+    ({}, ".name", "is missing; give its name at Meta"),
+    ({"name": "promo"}, ".language", "is missing; give its language as Meta writes it, such as pt_BR"),
+    ({**META_TEMPLATE, "name": ""}, ".name", "small letters, digits and _"),
+    ({**META_TEMPLATE, "name": "Promo Banho"}, ".name", "small letters, digits and _"),
+    ({**META_TEMPLATE, "name": "promo\n"}, ".name", "small letters, digits and _"),
+    ({**META_TEMPLATE, "name": "p" * 513}, ".name", "1 to 512"),
+    ({**META_TEMPLATE, "language": "pt-BR"}, ".language", "write one such as pt_BR"),
+    ({**META_TEMPLATE, "language": "português"}, ".language", "write one such as pt_BR"),
+    ({**META_TEMPLATE, "parameter": []}, ".parameter", "did you mean parameters?"),
+    ({**META_TEMPLATE, "parameters": "Ana"}, ".parameters", "must be a list, not text"),
+    ({**META_TEMPLATE, "parameters": [5]}, ".parameters[0]", 'write "5" instead of 5'),
+    ({**META_TEMPLATE, "parameters": ["a", ""]}, ".parameters[1]", "is blank, which Meta refuses; write a text"),
+    ({**META_TEMPLATE, "parameters": [" \u200b"]}, ".parameters[0]", "is blank, which Meta refuses; write a text"),
+    ({**META_TEMPLATE, "parameters": ["a\nb"]}, ".parameters[0]", "has a line break or a tab"),
+    ({**META_TEMPLATE, "parameters": ["a\rb"]}, ".parameters[0]", "has a line break or a tab"),
+    ({**META_TEMPLATE, "parameters": ["a\tb"]}, ".parameters[0]", "has a line break or a tab"),
+    ({**META_TEMPLATE, "parameters": ["a     b"]}, ".parameters[0]", "has more than 4 spaces in a row"),
+    ({**META_TEMPLATE, "parameters": ["a\0b"]}, ".parameters[0]", "NUL character"),
+    ({**META_TEMPLATE, "parameters": ["\ud83d"]}, ".parameters[0]", "lone surrogate"),
+    ({**META_TEMPLATE, "parameters": ["a"] * 21}, ".parameters", "at most 20 are taken"),
+    ({**META_TEMPLATE, "parameters": ["a" * 4000, "b" * 97]}, ".parameters", "have 4097 characters together"),
+]
 BAD_METADATA = [
     ([], "must be an object"),
     ({"at": float("nan")}, "NaN or Infinity"),
@@ -311,6 +336,11 @@ def _bad_payloads() -> list[Any]:
         *(("campaign", "variables", value, field, problem) for value, field, problem in BAD_VARIABLES),
         *(("campaign", "recipients", value, field, problem) for value, field, problem in BAD_RECIPIENTS),
         *(("campaign", "template", value, "template", problem) for value, problem in BAD_TEMPLATES),
+        *(
+            (kind, "metaTemplate", value, f"metaTemplate{at}", problem)
+            for kind in ("campaign", "automation", "send")
+            for value, at, problem in BAD_META_TEMPLATES
+        ),
         *(("automation", "metadata", value, "metadata", problem) for value, problem in BAD_METADATA),
         *(("letter", "data", value, "data", problem) for value, problem in BAD_METADATA if value != []),
         *(("letter", "failedReason", value, "failedReason", problem) for value, problem in BAD_REASONS),
@@ -531,6 +561,38 @@ def test_the_recipient_without_a_value_is_named_before_anything_is_sent() -> Non
             way_in({**CAMPAIGN, "variables": {}, "recipients": rows})
 
 
+@pytest.mark.parametrize(
+    ("parameter", "problem"),
+    [
+        ("{{name", "is not a placeholder"),
+        ("{Oi|Olá", "is not a choice of texts"),
+        ("{{nome}}", r"\{\{nome\}\} has no value for recipient 5511888888888; add nome to variables"),
+    ],
+)
+def test_parameters_of_a_campaign_are_templates_too(parameter: str, problem: str) -> None:
+    """What is wrong with one names it, and not the text."""
+    template = {**META_TEMPLATE, "parameters": ["{{name}}", parameter]}
+
+    with pytest.raises(InvalidPayload, match=rf"^metaTemplate.parameters\[1\]: .*{problem}"):
+        parse_new(CampaignRequest, {**CAMPAIGN, "metaTemplate": template})
+
+
+def test_parameters_that_are_sent_are_taken_as_they_are() -> None:
+    """A value with braces is no placeholder: it was rendered before, or is the automation's own."""
+    template = {**META_TEMPLATE, "parameters": ["{{name", "{a|b}"]}
+
+    assert wire(parse_new(CampaignSend, {**SEND, "metaTemplate": template}))["metaTemplate"] == template
+    assert wire(parse_new(Automation, {**AUTOMATION, "metaTemplate": template}))["metaTemplate"] == template
+
+
+@pytest.mark.parametrize("template", [None, META_TEMPLATE, {"name": "a", "language": "fil", "parameters": []}])
+def test_a_template_comes_back_as_it_was_stored(template: object) -> None:
+    """Null, as Node may write it, is none."""
+    request = decode("campaign", {**CAMPAIGN, "metaTemplate": template})
+
+    assert wire(request).get("metaTemplate") == template
+
+
 # --- dead letters ------------------------------------------------------------------------------------------
 
 
@@ -609,6 +671,8 @@ def test_another_business_fact_is_another_job(kind: str, changed: str, value: ob
         ("automation", "content", "other"),
         ("automation", "metadata", {}),
         ("campaign", "template", "other"),
+        ("campaign", "metaTemplate", META_TEMPLATE),
+        ("automation", "metaTemplate", META_TEMPLATE),
         ("campaign", "recipients", ["5511888888888"]),
         ("send", "text", "other"),
         ("letter", "failedReason", "other"),

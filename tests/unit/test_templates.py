@@ -249,11 +249,11 @@ def test_any_template_either_renders_or_is_refused_politely(template: str) -> No
 )
 def test_a_hostile_template_takes_linear_time(template: str) -> None:
     """A quadratic pattern would need minutes for these."""
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone: a busy machine makes no pattern quadratic
 
     try:
         render(template, {"x": "value"})
     except InvalidPayload as error:
         assert len(str(error)) < 500
 
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 2.0

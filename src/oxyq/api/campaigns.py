@@ -69,6 +69,7 @@ class RenderedText(_Wire):
 
     number: str = Field(examples=["5511988888888"])
     text: str = Field(examples=["Olá Ana, temos promoção hoje!"])
+    parameters: list[str] = Field(description="of metaTemplate; none without one", examples=[["Ana"]])
 
 
 class PreviewView(_Wire):

@@ -37,6 +37,7 @@ _EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
         "recipients": ["5511988888888", {"number": "5511977777777", "variables": {"name": "Ana"}}],
         "template": "Olá {{name}}, temos promoção hoje!",
         "variables": {"name": "Cliente"},
+        "metaTemplate": {"name": "promo_do_dia", "language": "pt_BR", "parameters": ["{{name}}"]},
     },
     Wish: {"words": "não quero mais receber promoções"},
 }

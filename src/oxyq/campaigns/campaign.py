@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 from oxyq.engine.json_text import as_int, decode_json
+from oxyq.jobs import MetaTemplate, parse_stored
 from oxyq.outcomes import JsonValue
 
 State: TypeAlias = Literal["draft", "scheduled", "planning", "running", "paused", "completed", "cancelled"]
@@ -49,6 +50,7 @@ class Campaign:
     state: State
     template: str
     variables: Mapping[str, str]
+    meta_template: MetaTemplate | None
     instance_id: str | None
     created_at: int
     start_at: int | None
@@ -117,6 +119,7 @@ def read_campaign(organization_id: str, campaign_id: str, stored: Mapping[str, s
         state=stored["state"],  # type: ignore[arg-type]  # written here alone
         template=stored.get("template", ""),
         variables=_texts(decode_json(stored.get("variables", "{}").encode())),
+        meta_template=_meta_template(stored.get("metaTemplate")),
         instance_id=stored.get("instanceId"),
         created_at=number("createdAt") or 0,
         start_at=number("startAt"),
@@ -140,6 +143,10 @@ def read_campaign(organization_id: str, campaign_id: str, stored: Mapping[str, s
         sample_gone=number("sampleGone") or 0,
         is_releasing="releasing" in stored,
     )
+
+
+def _meta_template(written: str | None) -> MetaTemplate | None:
+    return None if written is None else parse_stored(MetaTemplate, decode_json(written.encode()))
 
 
 def _texts(value: JsonValue) -> dict[str, str]:

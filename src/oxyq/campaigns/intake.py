@@ -8,30 +8,14 @@ from typing import Final
 import msgspec
 
 from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.rendering import render_for
 from oxyq.campaigns.rows import ROWS_PER_PIECE, UploadedRow
 from oxyq.campaigns.store import CampaignStore
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import IdConflict, InvalidPayload, NotFound
-from oxyq.jobs import MAX_RECIPIENTS, CampaignContent, check_text, wire
+from oxyq.jobs import MAX_RECIPIENTS, CampaignContent, wire
 from oxyq.numbers import canonical_number
 from oxyq.producer import check_start
-from oxyq.templates import render
-
-
-def write_text(content: CampaignContent, person: str, written: str, variables: Mapping[str, str]) -> str:
-    """The text this recipient gets; InvalidPayload, naming the recipient, when it cannot be written or sent.
-
-    `person` decides between the choices of a template: the canonical number, however it was `written`.
-    """
-    text = render(
-        content.template, variables, content.variables, recipient=written, seed=f"{content.campaign_id}/{person}"
-    )
-    try:
-        check_text(text)
-    except ValueError as error:
-        recipient = written.encode("unicode_escape").decode()
-        raise InvalidPayload("template", f"as rendered for recipient {recipient}, {error}") from None
-    return text
 
 
 class CampaignIntake:
@@ -66,7 +50,7 @@ class Filling:
     async def add(self, rows: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Take these (number as written, own variables); InvalidPayload, and then nothing of the campaign is sent."""
         for written, variables in rows:
-            write_text(self._content, self._person(written), written, variables)
+            render_for(self._content, self._person(written), written, variables)
             self._count += 1
             if self._count > MAX_RECIPIENTS:
                 raise InvalidPayload("recipients", f"are more than {MAX_RECIPIENTS}; split the campaign")

@@ -53,7 +53,10 @@ def preview_json(preview: Preview) -> dict[str, JsonValue]:
         "recipients": preview.recipients,
         "skipped": {**preview.skipped},
         "leftOut": [{"number": written, "reason": reason} for written, reason in preview.left_out],
-        "texts": [{"number": number, "text": text} for number, text in preview.texts],
+        "texts": [
+            {"number": shown.number, "text": shown.text, "parameters": list(shown.parameters)}
+            for shown in preview.texts
+        ],
         "endsAt": None if estimate is None else estimate.ends_at_ms,
         "waitsFor": None if estimate is None else estimate.waits,
         "crossesQuietHoursAt": None if estimate is None else estimate.crosses_quiet_hours_at_ms,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from oxyq.campaigns.campaign import Campaign
-from oxyq.campaigns.intake import write_text
+from oxyq.campaigns.rendering import render_for
 from oxyq.campaigns.rows import ROWS_PER_PIECE, Place, PlannedRow, SkippedRow, UploadedRow
 from oxyq.campaigns.store import CampaignStore
 from oxyq.errors import InvalidPayload
@@ -67,6 +67,7 @@ def content_of(campaign: Campaign) -> CampaignContent:
         variables=dict(campaign.variables),
         instance_id=campaign.instance_id,
         start_at=campaign.start_at,
+        meta_template=campaign.meta_template,
     )
 
 
@@ -78,7 +79,7 @@ def sort_out(
     for row, (written, variables) in enumerate(rows, first):
         try:
             number = canonical_number(written)
-            wanted.append(PlannedRow(row, number, write_text(content, number, written, variables)))
+            wanted.append(PlannedRow(row, number, *render_for(content, number, written, variables)))
         except InvalidPayload as error:
             skipped.append(SkippedRow(row, written, "invalid", error.problem))
     return wanted, skipped

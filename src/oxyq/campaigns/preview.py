@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from oxyq.campaigns.eta import Estimate, Pace, estimate
-from oxyq.campaigns.intake import write_text
+from oxyq.campaigns.rendering import render_for
 from oxyq.contacts import ContactStore
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import CampaignContent
@@ -18,11 +18,19 @@ SHOWN: Final = 5
 LISTED: Final = 20
 
 
+class Shown(NamedTuple):
+    """What one recipient would get: the text, and the parameters of the approved template, if there is one."""
+
+    number: str
+    text: str
+    parameters: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Preview:
-    """What would happen: `texts` are the first (number, text), `left_out` the first (number as written, reason)."""
+    """What would happen: `texts` are those of the first, `left_out` the first (number as written, reason)."""
 
-    texts: list[tuple[str, str]] = field(default_factory=list)
+    texts: list[Shown] = field(default_factory=list)
     recipients: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)
@@ -46,30 +54,30 @@ class Previewing:
 
     async def add(self, rows: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Look at these (number as written, own variables); InvalidPayload where creating would raise it."""
-        wanted = list[tuple[str, str, str]]()
+        wanted = list[tuple[str, Shown]]()
         for written, variables in rows:
             try:
                 number = canonical_number(written)
             except InvalidPayload as error:
                 self._leave_out(written, "invalid", error.problem)
-                write_text(self._content, written, written, variables)  # creating it would not take it either
+                render_for(self._content, written, written, variables)  # creating it would not take it either
                 continue
-            text = write_text(self._content, number, written, variables)
+            shown = Shown(number, *render_for(self._content, number, written, variables))
             if int(number) in self._seen:
                 self._leave_out(written, "duplicate")
                 continue
             self._seen.add(int(number))
-            wanted.append((written, number, text))
-        out = await self._contacts.opted_out(self._organization.id, [number for _, number, _ in wanted])
-        for written, number, text in wanted:
-            if number in out:
+            wanted.append((written, shown))
+        out = await self._contacts.opted_out(self._organization.id, [shown.number for _, shown in wanted])
+        for written, shown in wanted:
+            if shown.number in out:
                 self._leave_out(written, "opted_out")
                 continue
             self._preview.recipients += 1
-            zone = zone_of(number, self._organization.time_zone)
+            zone = zone_of(shown.number, self._organization.time_zone)
             self._preview.zones[zone] = self._preview.zones.get(zone, 0) + 1
             if len(self._preview.texts) < self._shown:
-                self._preview.texts.append((number, text))
+                self._preview.texts.append(shown)
 
     def finish(self, pace: Pace, now_ms: int) -> Preview:
         """These were all; `pace` is what the number may send."""

@@ -242,4 +242,10 @@ def _send(campaign: Campaign, row: PlannedRow, slot: int | None) -> dict[str, Js
         data["slot"] = slot
     if campaign.again:
         data["again"] = campaign.again
+    if (template := campaign.meta_template) is not None:
+        data["metaTemplate"] = {
+            "name": template.name,
+            "language": template.language,
+            "parameters": list(row.parameters),
+        }
     return data

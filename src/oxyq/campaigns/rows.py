@@ -20,11 +20,15 @@ class UploadedRow(NamedTuple):
 
 
 class PlannedRow(NamedTuple):
-    """A recipient as planned: the row it came from, the canonical number, the text that will go out."""
+    """A recipient as planned: the row it came from, the canonical number, the text that will go out.
+
+    `parameters` are those of the approved template that goes out instead where that can be sent.
+    """
 
     row: int
     number: str
     text: str
+    parameters: tuple[str, ...] = ()
 
 
 class SkippedRow(NamedTuple):
@@ -70,9 +74,14 @@ class OpenSend(NamedTuple):
         return cls(job_id, Place.read(text), int(last) if last.isdecimal() else None)
 
 
-def pack(rows: Sequence[UploadedRow] | Sequence[PlannedRow] | Sequence[SkippedRow]) -> bytes:
+def pack(rows: Sequence[UploadedRow] | Sequence[SkippedRow]) -> bytes:
     """Rows as one piece."""
-    return zlib.compress(_ENCODER.encode(rows), _LEVEL)
+    return _packed(rows)
+
+
+def pack_planned(rows: Sequence[PlannedRow]) -> bytes:
+    """Rows of the plan as one piece; where there are no parameters, nothing is said of them."""
+    return _packed([row if row.parameters else row[:3] for row in rows])
 
 
 def unpack_uploaded(piece: bytes) -> list[UploadedRow]:
@@ -88,6 +97,10 @@ def unpack_planned(piece: bytes) -> list[PlannedRow]:
 def unpack_skipped(piece: bytes) -> list[SkippedRow]:
     """The rows of a piece that was left out."""
     return _SKIPPED.decode(zlib.decompress(piece))
+
+
+def _packed(rows: Sequence[tuple[object, ...]]) -> bytes:
+    return zlib.compress(_ENCODER.encode(rows), _LEVEL)
 
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -15,6 +15,7 @@ from oxyq.campaigns.rows import (
     SkippedRow,
     UploadedRow,
     pack,
+    pack_planned,
     unpack_planned,
     unpack_skipped,
     unpack_uploaded,
@@ -24,7 +25,7 @@ from oxyq.engine.hub import Hub
 from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.lua_runner import Script, ScriptRunner
 from oxyq.engine.scripts import now_ms
-from oxyq.jobs import CampaignContent
+from oxyq.jobs import CampaignContent, wire
 
 #: Redis being away for longer fails what was asked.
 READY_SECONDS: Final = 5.0
@@ -81,6 +82,8 @@ class CampaignStore:
             fields += ["instanceId", content.instance_id]
         if content.start_at is not None:
             fields += ["startAt", content.start_at]
+        if content.meta_template is not None:
+            fields += ["metaTemplate", encode_json(wire(content.meta_template))]
         keys = [
             self._campaign(organization_id, campaign_id),
             redis_keys.campaigns(organization_id, prefix=self._hub.prefix),
@@ -201,7 +204,7 @@ class CampaignStore:
         for reason, count in reasons.items():
             arguments += (reason, count)
         for zone, rows in zones.items():
-            arguments += (zone, pack(rows), len(rows))
+            arguments += (zone, pack_planned(rows), len(rows))
         return await self._run(_PLAN, keys, arguments) == 1
 
     async def planned_all(self, campaign: Campaign) -> tuple[bool, bool]:

@@ -35,6 +35,14 @@ Template: TypeAlias = Annotated[
 TemplateFile: TypeAlias = Annotated[
     str | None, typer.Option("--template-file", metavar="PATH", help="What to send, from a file in UTF-8.")
 ]
+MetaTemplate: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--meta-template",
+        metavar="FILE",
+        help='An approved template for Meta\'s Cloud API, as JSON: {"name": …, "language": …, "parameters": […]}.',
+    ),
+]
 Variables: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--var", metavar="NAME=VALUE", help="A variable, for who has none of their own; may be repeated."),
@@ -55,7 +63,7 @@ Start: TypeAlias = Annotated[
 #: Which option holds a field.
 _OPTIONS: Final = {
     "organizationId": "--org", "campaignId": "--id", "template": "--template", "variables": "--var",
-    "instanceId": "--instance",
+    "metaTemplate": "--meta-template", "instanceId": "--instance",
 }  # fmt: skip
 
 
@@ -67,6 +75,7 @@ class CampaignOptions:
     campaign_id: str | None
     template: str | None
     template_file: str | None
+    meta_template: str | None
     variables: Sequence[str] | None
     instance: str | None
     start: StartAt | None
@@ -79,6 +88,7 @@ class CampaignOptions:
             self.campaign_id,
             self.template,
             self.variables,
+            self.meta_template,
             self.instance,
             self.template_file,
             self.start,
@@ -121,6 +131,8 @@ def ordered(source: str, form: Form | None, options: CampaignOptions) -> Iterato
             raise WrongUse(f"a request in JSON says all of it itself; leave {', '.join(given)} out")
         yield _requested(source)
         return
+    if source == STDIN == options.meta_template:
+        raise WrongUse("standard input has the recipients; give --meta-template a file")
     content = _content(options)
     name = "standard input" if source == STDIN else source
     with opened(source) as file:
@@ -142,6 +154,8 @@ def _content(options: CampaignOptions) -> CampaignContent:
         raise WrongUse(f"{' and '.join(missing)} must be given along with a list of recipients")
     fields["template"] = _template(options.template, options.template_file)
     fields["variables"] = _variables(options.variables or ())
+    if options.meta_template is not None:
+        fields["metaTemplate"] = read_value(options.meta_template)
     if options.instance is not None:
         fields["instanceId"] = options.instance
     try:

@@ -117,8 +117,10 @@ def _preview_lines(preview: Preview, pace: Pace, time_zone: str, begins_ms: int,
     yield f"{preview.recipients:,} of {preview.recipients + left_out:,} recipients would get it" + (
         f"; left out: {_by_reason(preview.skipped)}" if left_out else ""
     )
-    for number, text in preview.texts:
+    for number, text, parameters in preview.texts:
         yield f"\n{number}\n{indent(text, '  ')}"
+        # As Meta writes the placeholders of a template that it approved.
+        yield from (f"  {{{{{at}}}}} = {parameter}" for at, parameter in enumerate(parameters, 1))
     if left_out:
         yield f"\nleft out{f', the first {len(preview.left_out)}' if left_out > len(preview.left_out) else ''}"
     for written, reason in preview.left_out:

@@ -48,6 +48,7 @@ Show: TypeAlias = Callable[[CampaignText], None]
     epilog=examples(
         "oxyq campaigns create clients.csv --org org_1 --id sale_1 --template 'Oi {{nome|tudo bem}}!'",
         "oxyq campaigns create clients.csv --org org_1 --id sale_1 --template-file a.txt --start-at 2026-12-01T09:00",
+        "oxyq campaigns create clients.csv --org org_1 --id sale_1 --template-file a.txt --meta-template promo.json",
         "export-clients | oxyq campaigns create - --format ndjson --org org_1 --id sale_1 --template 'Oi!' --draft",
     )
 )
@@ -57,6 +58,7 @@ def create(
     campaign_id: new.CampaignId = None,
     template: new.Template = None,
     template_file: new.TemplateFile = None,
+    meta_template: new.MetaTemplate = None,
     variables: new.Variables = None,
     instance: new.Instance = None,
     start_at: new.Start = None,
@@ -69,7 +71,9 @@ def create(
     A CSV has a header, with one column called number (or telefone, celular …); all others are variables. Creating the
     same campaign again changes nothing: nobody gets it twice.
     """
-    options = new.CampaignOptions(org, campaign_id, template, template_file, variables, instance, start_at)
+    options = new.CampaignOptions(
+        org, campaign_id, template, template_file, meta_template, variables, instance, start_at
+    )
     with new.ordered(source, form, options) as order:
         is_new, campaign = with_app(lambda app: _create(app, order, draft))
     if as_json:
@@ -115,6 +119,7 @@ def preview(
     campaign_id: new.CampaignId = None,
     template: new.Template = None,
     template_file: new.TemplateFile = None,
+    meta_template: new.MetaTemplate = None,
     variables: new.Variables = None,
     instance: new.Instance = None,
     start_at: new.Start = None,
@@ -123,7 +128,9 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Show what `create` would send to whom, and when it would be through; nothing is written and nothing is sent."""
-    options = new.CampaignOptions(org, campaign_id, template, template_file, variables, instance, start_at)
+    options = new.CampaignOptions(
+        org, campaign_id, template, template_file, meta_template, variables, instance, start_at
+    )
 
     async def work(app: App) -> tuple[Preview, str]:
         from oxyq.campaigns.preview import Previewing

@@ -10,7 +10,7 @@ from oxyq.engine.scripts import now_ms
 from oxyq.errors import QueueUnavailable, TemporaryError
 from oxyq.gateways.base import InstanceHalted, MaybeSent, NeverWill, NotReady, NotSent, Scope, SlowDown
 from oxyq.gateways.by_instance import Gateways
-from oxyq.gateways.outbound import Outbound
+from oxyq.gateways.outbound import Outbound, OutboundTemplate, OutboundText
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
 from oxyq.pacing.limiter import Go, Kind, Lane, Limiter
@@ -71,7 +71,7 @@ IN_PLACE_MS: Final = 50
 SLOW_DOWN_SECONDS: Final = {"pair": 6.0, "number": 1.0, "campaign": 3600.0}
 #: How soon a number that is not connected, or halted until somebody sees to it, is tried again by one message.
 NOT_READY_SECONDS: Final = 5.0
-HALTED_SECONDS: Final = 900.0
+HALTED_SECONDS: Final = 300.0
 
 
 class Sender:
@@ -104,12 +104,16 @@ class Sender:
     ) -> Sent | Unconfirmed | Kept:
         """Send one message, unless it went out before; `held_ms` is the time that was reserved for it (ms since 1970).
 
+        A template goes out as its text through a gateway that has none.
+
         Raises NotYet, what the gateway raises when nothing went out, MaybeSent when it may be tried once more,
         LostJob, QueueUnavailable.
         """
         instance_id = message.instance_id or first_instance(organization)
         message = replace(message, instance_id=instance_id or None)
-        gateway = await self._gateways.of(instance_id)
+        gateway = await self._gateways.for_organization(organization.id, instance_id)
+        if isinstance(message, OutboundTemplate) and "templates" not in gateway.capabilities:
+            message = _as_text(message)
         lane = lane_through(gateway, organization, instance_id, message.recipient, kind, now_ms())
         if_unknown: IfUnknown = "same" if "repeats-safely" in gateway.capabilities else _IF_UNKNOWN[kind]
         organization_id, key = organization.id, message.key
@@ -170,6 +174,16 @@ class Sender:
                 raise NotYet(verdict.why, verdict.at_ms)
             await asyncio.sleep(wait_ms / 1000)
             held_ms = verdict.at_ms if verdict.held else held_ms
+
+
+def _as_text(message: OutboundTemplate) -> OutboundText:
+    return OutboundText(
+        organization_id=message.organization_id,
+        instance_id=message.instance_id,
+        recipient=message.recipient,
+        text=message.text,
+        key=message.key,
+    )
 
 
 def _pause(error: SlowDown | NotReady | InstanceHalted) -> tuple[Scope, float]:

@@ -17,6 +17,7 @@ from oxyq.numbers import contact_key
 from oxyq.organizations import Organization
 from oxyq.outcomes import Done, Later, Outcome
 from oxyq.sending.sender import NotYet, Sender, sent_value
+from oxyq.workers.outbound import text_or_template
 from oxyq.workers.runner import Task
 
 #: Types that ask again after silence: whoever wrote meanwhile is not asked.
@@ -87,7 +88,8 @@ class AutomationHandler:
             key=f"{job.id if job.scheduler_id else automation.job_id()}/0",
         )
         try:
-            sent = await self._sender.send(job, message, organization, kind="automation")
+            outbound = text_or_template(message, automation.meta_template)
+            sent = await self._sender.send(job, outbound, organization, kind="automation")
         except NotYet as put_off:
             # A number that is offline puts off as limits do, but what it makes late is late.
             is_offline = isinstance(put_off.__cause__, NotReady | InstanceHalted)

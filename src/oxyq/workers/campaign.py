@@ -9,9 +9,11 @@ from oxyq.campaigns.planning import CampaignPlanning
 from oxyq.campaigns.progress import progress
 from oxyq.campaigns.release import REFILL_AT, CampaignRelease
 from oxyq.campaigns.store import CampaignStore
+from oxyq.contacts import ContactStore
 from oxyq.engine.job import Job
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
+from oxyq.gateways.base import ContactSuppressed
 from oxyq.gateways.outbound import OutboundText
 from oxyq.jobs import CampaignRequest, CampaignRun, CampaignSend, decode
 from oxyq.numbers import contact_key
@@ -23,6 +25,7 @@ from oxyq.sending.ledger import Gate
 from oxyq.sending.sender import Kept, Sender, sent_value
 from oxyq.sending_hours import next_open, zone_of
 from oxyq.telemetry.events import CampaignEnded, CampaignPlanned, Telemetry
+from oxyq.workers.outbound import text_or_template
 from oxyq.workers.runner import Organizations, Task
 
 #: What a campaign waits for whose run has failed for good.
@@ -109,8 +112,9 @@ class CampaignRunner:
 class CampaignSender:
     """Handles one send of a campaign; what may have gone out is never sent again, and nobody is who opted out."""
 
-    def __init__(self, sender: Sender, now_ms: Callable[[], int]) -> None:
+    def __init__(self, sender: Sender, contacts: ContactStore, now_ms: Callable[[], int]) -> None:
         self._sender = sender
+        self._contacts = contacts
         self._now_ms = now_ms
 
     async def __call__(self, task: Task) -> Outcome:
@@ -132,7 +136,16 @@ class CampaignSender:
         )
         # Asked at the last moment, together with the claim: many a campaign waits for hours.
         gate = Gate(send.campaign_id, contact_key(send.recipient), organization.frequency_cap)
-        sent = await self._sender.send(task.job, message, organization, kind="campaign", held_ms=send.slot, gate=gate)
+        outbound = text_or_template(message, send.meta_template)
+        try:
+            sent = await self._sender.send(
+                task.job, outbound, organization, kind="campaign", held_ms=send.slot, gate=gate
+            )
+        except ContactSuppressed as error:
+            if not error.opted_out:
+                raise
+            await self._contacts.opt_out(organization.id, send.recipient, source="whatsapp")
+            return Done({"status": "opted_out"})
         if sent == Kept("paused"):
             return Later(now_ms + PAUSED_MS, "paused")
         return Done(sent_value(sent))

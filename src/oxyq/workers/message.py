@@ -83,6 +83,8 @@ class MessageHandler:
             return Later(due, "quiet")
         if not is_command and turns.is_stale(entries, settings, self._now_ms()):
             return await self._end_silent(task, place, entries, "stale")
+        if turn.answer and not is_command and turn.silent_until_ms > self._now_ms():
+            return await self._end_silent(task, place, entries, "person")  # who took over while it waited to go out
         answer = turn.answer or await self._answer(task, place, turn, entries, is_owner=is_owner)
         return await self._say(task, place, entries, answer) if isinstance(answer, Answer) else answer
 
@@ -206,7 +208,7 @@ class MessageHandler:
             silent_until_ms=self._now_ms() + settings.person_minutes * 60_000 if hands_off else None,
             is_waiting=hands_off or route == "hand_off",
         )  # fmt: skip
-        if finished.newly_waiting:
+        if finished.tell_a_person:
             await self._hand_over.tell(organization, place, entries[-1])
         if finished.left > 0:
             return Later(self._now_ms() + round(settings.quiet_seconds * 1000), "more was written")

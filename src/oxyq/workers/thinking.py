@@ -51,7 +51,7 @@ class Thinking:
     async def _show(self, place: Place, newest: Entry) -> None:
         """Only a courtesy: whatever goes wrong with it, the answer is on its way."""
         with contextlib.suppress(OxyqError, TimeoutError):
-            gateway = await self._gateways.of(place.instance_id)
+            gateway = await self._gateways.for_organization(place.organization_id, place.instance_id)
             while "typing" in gateway.capabilities:
                 async with asyncio.timeout(_GATEWAY_SECONDS):
                     await gateway.typing(place.instance_id, newest.sender, answering=newest.message_id)

@@ -429,8 +429,8 @@ async def test_a_preview_says_what_would_happen_and_writes_nothing(shop: Caller,
     assert status == 200
     assert (preview["recipients"], preview["skipped"]) == (2, {"duplicate": 1, "invalid": 1, "opted_out": 1})
     assert preview["texts"] == [
-        {"number": "5511988888888", "text": "Olá Cliente, temos promoção hoje!"},
-        {"number": "5511977777777", "text": "Olá Ana, temos promoção hoje!"},
+        {"number": "5511988888888", "text": "Olá Cliente, temos promoção hoje!", "parameters": []},
+        {"number": "5511977777777", "text": "Olá Ana, temos promoção hoje!", "parameters": []},
     ]
     assert {row["number"] for row in preview["leftOut"]} == {"5511988888888", "5511966666666", "123"}
     assert {"endsAt", "waitsFor", "crossesQuietHoursAt"} <= set(preview)
@@ -438,6 +438,26 @@ async def test_a_preview_says_what_would_happen_and_writes_nothing(shop: Caller,
     for shown in (0, 1):
         status, preview = await shop.call("POST", f"{CAMPAIGNS}/preview?shown={shown}", json=CAMPAIGN)
         assert (status, len(preview["texts"])) == (200, shown)
+
+
+async def test_a_template_that_meta_approved_is_part_of_the_campaign(shop: Caller, app: App) -> None:
+    """In a preview, in a draft and in what is made at once; another template is another campaign."""
+    template = {"name": "promo_do_dia", "language": "pt_BR", "parameters": ["{{name}}"]}
+
+    _, preview = await shop.call("POST", f"{CAMPAIGNS}/preview", json={**CAMPAIGN, "metaTemplate": template})
+    assert [row["parameters"] for row in preview["texts"]] == [["Cliente"], ["Ana"]]
+
+    assert [(await shop.draft(metaTemplate=template))[0] for _ in range(2)] == [201, 201]
+    assert (await shop.fill())[0] == 200
+    assert (await shop.draft(metaTemplate={**template, "language": "en"}))[1]["code"] == "id_conflict"
+    assert (await shop.draft())[1]["code"] == "id_conflict"
+    made = await app.campaigns.get("org_123", "campaign_001")
+    assert made is not None and made.meta_template is not None
+    assert made.meta_template.parameters == ["{{name}}"]
+
+    wrong = {**CAMPAIGN, "campaignId": "other", "metaTemplate": {**template, "language": "pt-BR"}}
+    status, error = await shop.call("POST", CAMPAIGNS, json=wrong)
+    assert (status, error["field"]) == (422, "metaTemplate.language")
 
 
 @pytest.mark.parametrize(

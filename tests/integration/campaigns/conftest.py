@@ -62,6 +62,10 @@ class Desk:
     async def plan(self, campaign_id: str = "c") -> Campaign:
         """Started, and planned to its end."""
         await self.control.start(ORG.id, campaign_id)
+        return await self.plan_on(campaign_id)
+
+    async def plan_on(self, campaign_id: str = "c") -> Campaign:
+        """Planned to its end, after a start, a resume or when it is asked for again."""
         while not await self.planning.go_on(await self.campaign(campaign_id), self.organization, seconds=10):
             pass
         await self.store.planned_all(await self.campaign(campaign_id))

@@ -128,15 +128,15 @@ async def test_a_look_before_it_exists(desk: Desk, redis_client: "redis.asyncio.
 
     assert preview.recipients == 3
     assert preview.skipped == {"duplicate": 1, "invalid": 1, "opted_out": 1}
-    assert [number for number, _ in preview.texts] == [A, B]
-    assert preview.texts[0][1] in ("Oi Ana", "Olá Ana")
+    assert [shown.number for shown in preview.texts] == [A, B]
+    assert preview.texts[0].text in ("Oi Ana", "Olá Ana")
     assert preview.estimate is not None
     assert preview.estimate.ends_at_ms is not None
     assert [key async for key in redis_client.scan_iter(f"*{prefix}*")] == before
 
     await desk.make([{"number": A, "variables": {"name": "Ana"}}, B], template="{Oi|Olá} {{name|você}}")
     planned = [row async for _, _, rows in desk.store.planned(await desk.plan()) for row in rows]
-    assert {row.number: row.text for row in planned} == dict(preview.texts)
+    assert {row.number: row.text for row in planned} == {shown.number: shown.text for shown in preview.texts}
 
 
 async def test_a_look_shows_the_mistakes_that_making_it_would(redis_client: "redis.asyncio.Redis", prefix: str) -> None:

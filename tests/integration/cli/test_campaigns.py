@@ -14,6 +14,7 @@ import pytest
 
 from oxyq.app import App
 from oxyq.gateways.simulator import read_log
+from oxyq.jobs import wire
 from tests.command_line import CommandLine, Ended
 from tests.integration.cli.test_terminal import Terminal, run, terminal
 from tests.integration.engine.journal import eventually
@@ -221,6 +222,53 @@ def test_a_request_in_json_says_all_itself(shop: CommandLine) -> None:
     assert made.code == 0
     assert show(shop)["recipients"] == 2
     assert (wrong.code, wrong.err) == (1, "Error: template: must not be blank; write a text\n")
+
+
+def test_a_template_that_meta_approved(shop: CommandLine, in_app: InApp) -> None:
+    template = {"name": "promo_banho", "language": "pt_BR", "parameters": ["{{nome}}", "{{animal|seu amigo}}"]}
+    file = shop.folder / "promo.json"
+    file.write_text(json.dumps(template))
+
+    # When it is looked at, what fills it is shown under each text
+    seen = shop("campaigns", "preview", str(shop.folder / "clients.csv"), *SALE, "--meta-template", str(file))
+    assert "5511970000001\n  Oi Ana! Rex tem banho com desconto.\n  {{1}} = Ana\n  {{2}} = Rex\n" in seen.out
+    assert "  {{2}} = seu amigo\n" in seen.out
+
+    # And made, the campaign has it
+    assert create(shop, "--meta-template", str(file)).code == 0
+    made = in_app(lambda app: app.campaigns.get("org_1", "sale_1"))
+    assert wire(made.meta_template) == template
+    assert "created before, just like this" in create(shop, "--meta-template", str(file)).out
+    assert "with other recipients, text or settings" in create(shop).err
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('{"name": "Promo", "language": "pt_BR"}', "--meta-template name: is no name of a template"),
+        ('{"name": "promo", "language": "pt_BR", "parameters": [""]}', "--meta-template parameters[0]: is blank"),
+        ('{"name": "promo", "language": "pt_BR", "parameters": ["{{x"]}', "--meta-template parameters[0]: '{{x'"),
+        ('"promo"', "--meta-template: must be an object"),
+        ("{", "promo.json: "),
+        (None, "promo.json"),
+        ("-", "standard input has the recipients; give --meta-template a file"),
+        ('{"name": "promo", "language": "pt_BR", "parameters": ["{{rua}}"]}', "line 2: metaTemplate.parameters[0]: "),
+    ],
+    ids=["name", "blank", "braces", "no object", "no JSON", "no file", "pipe", "row"],
+)
+def test_a_template_with_a_mistake(shop: CommandLine, written: str | None, told: str) -> None:
+    file = shop.folder / "promo.json"
+    if written is not None:
+        file.write_text(written)
+    recipients = ("-", "--format", "csv") if written == "-" else (str(shop.folder / "clients.csv"),)
+
+    ended = shop(
+        "campaigns", "create", *recipients, *SALE, "--meta-template", "-" if written == "-" else str(file), stdin="x"
+    )
+
+    assert ended.code != 0
+    assert told in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_recipients_may_come_through_a_pipe_and_the_text_from_a_file(shop: CommandLine) -> None:

@@ -7,6 +7,8 @@ import pytest
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.answering import ConversationSettings
+from oxyq.jobs import wire
 from oxyq.organizations import DEFAULT_HAND_OFF
 from tests.command_line import CommandLine
 
@@ -24,7 +26,7 @@ def test_what_was_set_is_shown(oxyq: CommandLine) -> None:
     assert created.out.splitlines()[0] == "org_1: created"
     assert shown == {
         **SHOP, "owners": ["5511988880000"], "timeZone": "America/Sao_Paulo", "handOff": DEFAULT_HAND_OFF,
-        "numbers": {}, "weight": 1,
+        "numbers": {}, "weight": 1, "rules": [], "conversation": wire(ConversationSettings()),
     }  # fmt: skip
     assert "Às 8h." in oxyq("orgs", "show", "org_1").out
 

@@ -14,7 +14,7 @@ from oxyq.engine.scripts import now_ms
 from oxyq.gateways.base import GatewayError, MaybeSent, NeverWill, NotSent, SlowDown
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.none import NoGateway
-from oxyq.gateways.outbound import OutboundText, Receipt
+from oxyq.gateways.outbound import Outbound, OutboundTemplate, OutboundText, Receipt
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.organizations import FrequencyCap, demo_organization
 from oxyq.pacing.limiter import Kind, Limiter
@@ -123,6 +123,33 @@ async def test_run_that_lost_its_job_sends_nothing(hub: Hub, ledger: Ledger, run
 
     assert await send(Sender(Gateways(gateway), ledger, Limiter(hub)), lost, "message") == "LostJob"
     assert gateway.went_out == []
+
+
+@pytest.mark.parametrize("has_templates", [True, False])
+async def test_a_template_goes_out_as_its_text_where_there_are_none(
+    hub: Hub, ledger: Ledger, run: Run, has_templates: bool
+) -> None:
+    class Keeping(Scripted):
+        capabilities = frozenset({"text", "templates"} if has_templates else {"text"})
+
+        def __init__(self) -> None:
+            self.messages = list[Outbound]()
+
+        async def send(self, message: Outbound) -> Receipt:
+            self.messages.append(message)
+            return Receipt("wamid-1")
+
+    template = OutboundTemplate(
+        "org_demo", "wa_demo", "5511999990001", template="promo", language="pt_BR", parameters=["Ana"], text="Oi Ana!",
+        key="k/0",
+    )  # fmt: skip
+    gateway = Keeping()
+
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub))
+    assert await sender.send(await run(), template, demo_organization(), kind="campaign") == Sent("wamid-1")
+
+    text = OutboundText("org_demo", "wa_demo", "5511999990001", "Oi Ana!", "k/0")
+    assert gateway.messages == [template if has_templates else text]
 
 
 @pytest.mark.parametrize(("state", "kept"), [("paused", "paused"), ("cancelled", "cancelled")])

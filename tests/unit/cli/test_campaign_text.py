@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from oxyq.campaigns.eta import Estimate, Pace
-from oxyq.campaigns.preview import Preview
+from oxyq.campaigns.preview import Preview, Shown
 from oxyq.cli.campaign_text import CampaignText, preview_text
 
 ZONE = "America/Sao_Paulo"
@@ -87,7 +87,10 @@ def test_what_is_expected_is_no_news() -> None:
 
 def test_a_preview_shows_texts_reasons_and_when() -> None:
     preview = Preview(
-        texts=[("5511970000001", "Oi Ana!\nTudo bem?")],
+        texts=[
+            Shown("5511970000001", "Oi Ana!\nTudo bem?"),
+            Shown("5511970000002", "Oi Bia!", ("Bia", "seu amigo")),
+        ],
         recipients=1200,
         skipped={"invalid": 24, "opted_out": 1},
         left_out=[("123", "invalid: is too short"), ("11970000009", "opted_out")],
@@ -100,6 +103,11 @@ def test_a_preview_shows_texts_reasons_and_when() -> None:
         "5511970000001",
         "  Oi Ana!",
         "  Tudo bem?",
+        "",
+        "5511970000002",
+        "  Oi Bia!",
+        "  {{1}} = Bia",
+        "  {{2}} = seu amigo",
         "",
         "left out, the first 2",
         "  123  invalid: is too short",

@@ -95,7 +95,7 @@ def test_options_are_written_in_bullmqs_words():
         (Entry("task", float("nan")), "data"),
         (Entry("task", {"deep": b"bytes"}), "data"),
     ],
-    ids=str,
+    ids=["no name", "a key of the queue", "no JSON", "not a number", "bytes"],
 )
 async def test_nothing_is_sent_when_one_entry_of_many_is_wrong(entry, field):
     # Given a queue that would need five seconds to find that there is no Redis

@@ -132,7 +132,7 @@ def status(word: str, **more: object) -> StatusNews:
 
 OWNER = "Oi Ana, aqui é o Zé, já te respondo 🙂"
 NEEDS_TEMPLATE = (
-    "code 131047: Re-engagement message; the person has not written for 24 hours: send an approved template"
+    "code 131047: Re-engagement message; outside 24 hours only an approved template may be sent: give metaTemplate"
 )
 STOPPED = "code 131050: User has stopped marketing messages; the person stopped marketing"
 
