@@ -16,7 +16,7 @@ import httpx
 
 from benchmarks.child import ROOT, STOP_SECONDS, PeerFailed
 from benchmarks.figures import OURS, Bar, Figure, percentile
-from benchmarks.harness import STANDSTILL_SECONDS, Bench, empty
+from benchmarks.harness import LOOK_SECONDS, STANDSTILL_SECONDS, Bench, empty
 from benchmarks.model_server import ModelServer
 from benchmarks.question import Question
 from oxyq.app import App, open_app
@@ -87,25 +87,33 @@ async def _open_shop(app: App) -> None:
 
 
 async def _talk(meta: LocalCloud, model: ModelServer, messages: int) -> list[float]:
-    """Write as many messages, each from somebody else, at an even pace; wait for all answers."""
-    wrote = dict[str, float]()
-    began = time.monotonic()
-    for number in range(WARM_UP + messages):
-        await asyncio.sleep(max(0.0, began + number / MESSAGES_A_SECOND - time.monotonic()))
-        sender = f"55119{number:08}"
-        wrote[sender] = time.time() * 1000
-        meta.write(sender, f"pergunta {number}")
-    deadline = time.monotonic() + STANDSTILL_SECONDS
-    while len(meta.received) < len(wrote):
-        if time.monotonic() > deadline:
-            raise PeerFailed(f"{len(meta.received)} of {len(wrote)} were answered within {STANDSTILL_SECONDS:g} s")
-        await asyncio.sleep(0.05)
-    if len({message.to for message in meta.received}) != len(meta.received):
-        raise PeerFailed("somebody was answered twice")
-    measured = list(wrote)[WARM_UP:]
+    """Let as many people write, each once, at an even pace, and wait for all answers."""
+    await _write(meta, range(WARM_UP))
+    wrote = await _write(meta, range(WARM_UP, WARM_UP + messages))
     answered = {message.to: message.at_ms for message in meta.received}
-    thought = {f"55119{int(question.split()[-1]):08}": seconds for question, seconds in model.took.items()}
-    return [answered[sender] - wrote[sender] - thought[sender] * 1000 for sender in measured]
+    if len(answered) != len(meta.received):
+        raise PeerFailed("somebody was answered twice")
+    thought = {_person(int(question.split()[-1])): seconds for question, seconds in model.took.items()}
+    return [answered[sender] - at_ms - thought[sender] * 1000 for sender, at_ms in wrote.items()]
+
+
+async def _write(meta: LocalCloud, numbers: range) -> dict[str, float]:
+    """Who wrote when (ms since 1970), once all of them are answered."""
+    wrote, began = dict[str, float](), time.monotonic()
+    for place, number in enumerate(numbers):
+        await asyncio.sleep(max(0.0, began + place / MESSAGES_A_SECOND - time.monotonic()))
+        wrote[_person(number)] = time.time() * 1000
+        meta.write(_person(number), f"pergunta {number}")
+    deadline = time.monotonic() + STANDSTILL_SECONDS
+    while len(meta.received) < numbers.stop:
+        if time.monotonic() > deadline:
+            raise PeerFailed(f"{len(meta.received)} of {numbers.stop} were answered in {STANDSTILL_SECONDS:g} s")
+        await asyncio.sleep(LOOK_SECONDS)
+    return wrote
+
+
+def _person(number: int) -> str:
+    return f"55119{number:08}"
 
 
 @contextmanager
@@ -153,8 +161,8 @@ def _measure(bench: Bench) -> None:
         for number, contestant in bench.turns(OURS):
             with bench.attempt(contestant.name):
                 times = answer_times(server, messages)
-                bench.note(MEDIAN, contestant.name, number, percentile(times, 50))
-                bench.note(P95, contestant.name, number, percentile(times, 95))
+                bench.note(MEDIAN, contestant.name, number, percentile(times, 0.5))
+                bench.note(P95, contestant.name, number, percentile(times, 0.95))
 
 
 QUESTION = Question(

@@ -28,8 +28,13 @@ export function refused(code) {
   const known = {
     401: () => new Failure("halted", "WhatsApp logged this number out; link it again"),
     403: () => new Failure("halted", "WhatsApp blocked this number"),
-    // Trying again counts as one more attempt to reach a stranger, and makes it worse.
-    463: () => new Failure("halted", "WhatsApp does not let this number write to new people at the moment (463)"),
+    // Trying again counts as one more attempt to reach a stranger, and makes it worse. Who has written to us can still
+    // be answered, so only campaigns stop.
+    463: () =>
+      new Failure("slow_down", "WhatsApp does not let this number write to new people at the moment (463)", {
+        retryAfterMs: 3_600_000,
+        scope: "campaign",
+      }),
     429: () => new Failure("slow_down", "WhatsApp asks to slow down", { retryAfterMs: 60_000, scope: "number" }),
     479: () => new Failure("not_sent", "WhatsApp says that the recipient's devices have changed (479)"),
   };

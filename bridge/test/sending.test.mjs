@@ -53,11 +53,11 @@ test("the same id twice, at once or later, is one send", async () => {
   assert.equal(world.whatsapp.stanzas.get("3EB0AAAAAAAAAAAAAAAA02"), 1);
 });
 
-test("an account that WhatsApp restricted is said to be halted, and nothing is tried again", async () => {
+test("where WhatsApp lets nobody new be written to, campaigns are to wait and nothing is tried again", async () => {
   const message = { id: "3EB0AAAAAAAAAAAAAAAA04", to: ANA, text: "x" };
   world.whatsapp.policy = { error: "463", forId: message.id };
   const { status, body } = await bridge.send("loja", message);
-  assert.deepEqual([status, body.error.kind], [423, "halted"]);
+  assert.deepEqual([status, body.error.kind, body.error.scope], [429, "slow_down", "campaign"]);
   assert.equal(world.whatsapp.stanzas.get(message.id), 1);
 });
 

@@ -2,6 +2,7 @@
 
 import time
 
+from oxyq.answering import ConversationSettings
 from oxyq.app import App
 from oxyq.organizations import demo_organization
 from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp
@@ -14,7 +15,9 @@ async def test_customers_of_one_shop_do_not_wait_behind_those_of_another(
 ) -> None:
     """Ten customers write to a small shop after four hundred wrote to a large one: they are answered in turn."""
     # Given two shops, and a large one whose customers all wrote first
-    await app.organizations.save(demo_organization().model_copy(update={"id": "org_small"}))
+    at_once = {"conversation": ConversationSettings(quiet_seconds=0)}
+    for organization in (ORGANIZATION, "org_small"):
+        await app.organizations.save(demo_organization().model_copy(update={"id": organization, **at_once}))
 
     async def write(organization: str, number: int) -> None:
         await app.producer.add_message_job(

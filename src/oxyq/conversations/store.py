@@ -44,11 +44,11 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How many messages wait for the next turn (-1: the turn was not this job's any more), and whether somebody waits
-    for a person who did not before."""
+    """How many messages wait for the next turn (-1: the turn was not this job's any more), and whether a person is to
+    be told that somebody waits for them."""
 
     left: int
-    newly_waiting: bool
+    tell_a_person: bool
 
 
 class ConversationStore:
@@ -116,7 +116,7 @@ class ConversationStore:
         arguments: list[Argument] = [
             job.id, job.token, now_ms(), settings.history_messages, settings.history_days * _DAY_MS,
             "" if silent_until_ms is None else silent_until_ms, int(is_waiting),
-            *(entry.digest for entry in entries), "", *map(_json, lines),
+            settings.person_minutes * 60_000, *(entry.digest for entry in entries), "", *map(_json, lines),
         ]  # fmt: skip
         reply = await self._run(_FINISH, keys, arguments)
         left, newly = reply if isinstance(reply, list) else (-1, 0)
@@ -156,7 +156,7 @@ class ConversationStore:
     async def release(self, place: Place) -> bool:
         """Answer again in a chat; False when nobody had taken it over."""
         silent = await self._call("HGET", self._conversation(place), "silentUntil")
-        await self._call("HDEL", self._conversation(place), "silentUntil", "waitsSince")
+        await self._call("HDEL", self._conversation(place), "silentUntil", "waitsSince", "toldAt")
         return isinstance(silent, bytes) and int(silent) > now_ms()
 
     async def silence(self, organization_id: str, until_ms: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from oxyq.errors import OxyqError
-from oxyq.gateways.base import Gateway
+from oxyq.gateways.base import Gateway, NeverWill
 from oxyq.instances import Instance, InstanceStore
 
 #: After so long a changed instance or secret is heeded.
@@ -41,6 +41,17 @@ class Gateways:
         if len(self._known) >= MOST_RECENT:
             self._known.clear()
         self._known[instance_id] = (now + RECENT_SECONDS, instance, secrets, gateway)
+        return gateway
+
+    async def for_organization(self, organization_id: str, instance_id: str | None) -> Gateway:
+        """The gateway of this number, if it is one of this organization's; raises as `of`, and NeverWill.
+
+        What a job names is what somebody wrote into it: nobody may send by the number of another organization.
+        """
+        gateway = await self.of(instance_id)
+        known = self._known.get(instance_id or "")
+        if known is not None and known[1] is not None and known[1].organization_id != organization_id:
+            raise NeverWill(f"instanceId: {instance_id!r} is not a number of this organization")
         return gateway
 
     async def close(self) -> None:

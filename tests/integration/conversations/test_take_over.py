@@ -2,6 +2,9 @@
 
 import asyncio
 
+import redis.asyncio
+
+from oxyq import redis_keys
 from oxyq.conversations.store import Place
 from oxyq.engine.scripts import now_ms
 from oxyq.gateways.news import PersonWrote
@@ -43,6 +46,18 @@ async def test_a_person_who_writes_while_the_model_thinks_has_the_last_word(shop
 
     assert (await shop.until_ended(job)) == {"status": "silent", "route": "person"}
     assert shop.sent == [] and shop.ai.cancelled == 1
+
+
+async def test_an_answer_that_waits_to_go_out_does_not_follow_a_persons(shop: Shop) -> None:
+    """The number was asked to slow down; meanwhile somebody has answered by phone."""
+    organization = await shop.open()
+    slowed = "5511999999906"
+    job = await shop.hears("quanto custa?", slowed)
+    await shop.until(lambda: any(event.outcome == "later" for event in shop.handled))
+    await shop.app.take_over.person_wrote(organization.id, "wa_demo", PersonWrote(slowed, "R$ 50", "3A09", now_ms()))
+
+    assert (await shop.until_ended(job)) == {"status": "silent", "route": "person"}
+    assert shop.sent == []
 
 
 async def test_the_silence_ends_by_itself(shop: Shop) -> None:
@@ -109,3 +124,17 @@ async def test_sair_counts_at_once_while_the_model_thinks(shop: Shop) -> None:
     await shop.until(lambda: any(event.detail == "joined" for event in shop.handled))
     assert await shop.app.contacts.opted_out(organization.id, [ANA]) == {ANA}
     assert "não vai mais receber" in (await shop.until_told(ANA, 2))[1]
+
+
+async def test_the_owner_is_told_again_when_nobody_came(shop: Shop, redis_client: "redis.asyncio.Redis") -> None:
+    """Once for what is written in a while, and once more after that."""
+    organization = await shop.open(with_ai=False, personMinutes=1)
+    for text in ("vocês vendem foguetes?", "e submarinos?"):
+        await shop.until_ended(await shop.hears(text))
+    assert len(await shop.until_told(OWNER)) == 1
+    key = redis_keys.conversation(organization.id, "wa_demo", ANA, prefix=shop.app.settings.redis_prefix)
+    await redis_client.hset(key, "toldAt", now_ms() - 61_000)
+
+    await shop.hears("tem alguém aí?")
+
+    assert "tem alguém aí?" in (await shop.until_told(OWNER, 2))[1]

@@ -4,12 +4,13 @@
     ARGV[1] job id   ARGV[2] the lock's token   ARGV[3] time in ms
     ARGV[4] most lines of history    ARGV[5] ms it lives on    ARGV[6] until when we are silent then, "" as it was
     ARGV[7] 1: a person is waited for from now on, 0: as it was
-    ARGV[8…] digests of the messages, "", lines for the history
+    ARGV[8] ms after which a person who is still waited for is asked again
+    ARGV[9…] digests of the messages, "", lines for the history
   Output: {messages that wait for the next turn, -1 when the turn is not this job's any more;
-           1 when a person is waited for who was not before}
+           1 when a person is to be told that somebody waits}
 ]]
 if redis.call("GET", KEYS[4]) ~= ARGV[2] or redis.call("HGET", KEYS[1], "owner") ~= ARGV[1] then return {-1, 0} end
-local line, isAnswered = 8, {}
+local line, isAnswered = 9, {}
 while ARGV[line] ~= "" do
   isAnswered[ARGV[line]] = true
   redis.call("HDEL", KEYS[1], "in:" .. ARGV[line])
@@ -30,7 +31,15 @@ redis.call("HDEL", KEYS[1], "answer", "tries", "reopened", "first")
 redis.call("HINCRBY", KEYS[1], "given", 1)
 if ARGV[6] ~= "" then redis.call("HSET", KEYS[1], "silentUntil", ARGV[6]) end
 local isNew = 0
-if ARGV[7] == "1" then isNew = redis.call("HSETNX", KEYS[1], "waitsSince", ARGV[3]) end
+if ARGV[7] == "1" then
+  redis.call("HSETNX", KEYS[1], "waitsSince", ARGV[3])
+  -- Once for all that is written in a while; whoever did not come then is told again.
+  local told = tonumber(redis.call("HGET", KEYS[1], "toldAt") or 0)
+  if told + ARGV[8] <= tonumber(ARGV[3]) then
+    redis.call("HSET", KEYS[1], "toldAt", ARGV[3])
+    isNew = 1
+  end
+end
 local left = redis.call("LLEN", KEYS[2])
 if left == 0 then
   redis.call("HDEL", KEYS[1], "owner", "given")

@@ -12,7 +12,7 @@ if ARGV[8] ~= "" then
   redis.call("PEXPIRE", KEYS[4], ARGV[9])
 end
 redis.call("HSET", KEYS[1], "silentUntil", ARGV[1])
-redis.call("HDEL", KEYS[1], "waitsSince")
+redis.call("HDEL", KEYS[1], "waitsSince", "toldAt")
 redis.call("ZADD", KEYS[3], ARGV[2], ARGV[3])
 redis.call("PEXPIRE", KEYS[1], ARGV[4])
 redis.call("PEXPIRE", KEYS[3], ARGV[4])
