@@ -18,18 +18,18 @@ help: ## Show this list
 
 setup: $(READY) ## Make .venv with everything that the other targets need
 
-run: $(READY) ## Start it all: embedded Redis, API, workers and a demo shop, on http://localhost:3001
+run: $(READY) $(if $(filter 1 true yes on,$(OXYQ_DEMO_BAILEYS)),bridge-packages) ## Start it all: embedded Redis, API, workers and a demo shop, on http://localhost:3001
 	@exec $(BIN)/oxyq dev
 
 test: $(READY) node-packages bridge-packages ## Run the whole test suite
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests -n logical --dist loadfile
 	@[ ! -e $(BRIDGE_READY) ] || $(MAKE) --no-print-directory test-bridge
 
 test-bridge: bridge-packages ## Run only the tests of the Baileys bridge, with the real Baileys and a fake WhatsApp
 	cd bridge && node --test
 
 test-unit: $(READY) ## Run only the tests that need no Redis (seconds)
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -n logical --dist loadfile
 
 interop: $(READY) node-packages ## Run only the tests against the real Node packages
 	$(BIN)/pytest tests/interop
@@ -39,7 +39,7 @@ check: $(READY) ## Format, lint, types, import direction, unit tests (under a mi
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -n logical --dist loadfile
 
 format: $(READY) ## Format the code and mend what lint can mend by itself
 	$(BIN)/ruff format

@@ -13,6 +13,7 @@ from typing import NoReturn
 import pytest
 
 INTEROP = Path(__file__).parent / "interop"
+BRIDGE = Path(__file__).parents[1] / "bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,13 @@ def _node_packages() -> str | None:
     return None if installed else "the Node packages of tests/interop are not installed"
 
 
+def _bridge() -> str | None:
+    if missing := _program("node", at_least=20)():
+        return missing
+    installed = (BRIDGE / "node_modules" / ".package-lock.json").exists()
+    return None if installed else "the Node packages of bridge are not installed"
+
+
 REQUIREMENTS = {
     "redis-server": Requirement(_program("redis-server", at_least=7), "apt-get install redis-server"),
     "openssl": Requirement(_program("openssl"), "apt-get install openssl"),
@@ -56,6 +64,7 @@ REQUIREMENTS = {
     "node-packages": Requirement(
         _node_packages, "apt-get install nodejs npm && (cd tests/interop && npm ci --ignore-scripts)"
     ),
+    "bridge": Requirement(_bridge, "install Node 20 or newer (nodejs.org), then: cd bridge && npm ci --ignore-scripts"),
 }
 
 

@@ -18,7 +18,8 @@ const ROUTES = {
   "POST /policy": (whatsapp, fields) => void (whatsapp.policy = fields),
   "POST /logout": (whatsapp, { account = OWN_NUMBER }) => whatsapp.logout(account),
   "POST /disconnect": (whatsapp, { account = OWN_NUMBER, code }) => whatsapp.disconnect(account, code),
-  "GET /inbox": (whatsapp, { to }) => whatsapp.inbox.filter((entry) => to === undefined || entry.to === to),
+  "GET /inbox": (whatsapp, { to, last = 0 }) =>
+    whatsapp.inbox.filter((entry) => to === undefined || entry.to === to).slice(-last),
   "GET /stanzas": (whatsapp) => Object.fromEntries(whatsapp.stanzas),
   "GET /receipts": (whatsapp) => whatsapp.receipts,
   "GET /devices": (whatsapp) =>

@@ -3,6 +3,8 @@
 // decrypts them; what it hands over later is the same job, and what needs no decrypting comes that way alone.
 import { decodeMessageNode, DEFAULT_CONNECTION_CONFIG, proto, unpadRandomMax16 } from "baileys";
 
+import { storedFirst } from "./stored_first.mjs";
+
 export class Arrivals {
   #nodes = new WeakMap(); // the encrypted bytes -> the stanza they came in
 
@@ -21,7 +23,7 @@ export class Arrivals {
 
   /** What Baileys is to decrypt with (its option `makeSignalRepository`). */
   signal = (auth, logger, askForLids) => {
-    const repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, askForLids);
+    const repository = storedFirst(DEFAULT_CONNECTION_CONFIG.makeSignalRepository(auth, logger, askForLids));
     // Inside the transaction that stores the used keys: a crash before its end leaves keys that decrypt it once more.
     const saving = (decrypt, chat, bytes) => (what) =>
       auth.keys.transaction(async () => {

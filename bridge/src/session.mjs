@@ -17,6 +17,7 @@ import { pause, withinMs } from "./waiting.mjs";
 
 const PAIRING_MS = 20_000;
 const QUERY_MS = 10_000;
+const UNLINKED_MS = 10_000;
 const DEVICES_MS = 5 * 60 * 1000; // as Baileys keeps them
 const RETRIES_MS = 60 * 60 * 1000;
 
@@ -151,7 +152,9 @@ export class Session {
 
   /** @returns {Connection} throws Failure when nothing can be sent now */
   get connection() {
-    if (this.state === "halted" || this.state === "needs_pairing") throw new Failure("halted", this.detail);
+    if (this.state === "halted") throw new Failure("halted", this.detail);
+    // Whoever links it waits for what was kept back; to ask us again costs WhatsApp nothing.
+    if (this.state === "needs_pairing") throw new Failure("not_ready", this.detail, { retryAfterMs: UNLINKED_MS });
     if (this.state !== "open" || !this.lease.isOurs)
       throw new Failure("not_ready", this.detail || "the number is not connected");
     return this.#connection;

@@ -107,7 +107,7 @@ export function readSettings(env) {
     return { url, root };
   };
 
-  const port = number("OXYQ_PORT", 3001, 1, 65535);
+  const port = number("OXYQ_PORT", 3001, 0, 65535);
   const settings = {
     redis: redis(),
     prefix: prefix(),

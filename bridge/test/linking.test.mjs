@@ -71,7 +71,7 @@ test("a number that was logged out on the phone needs linking again, and its key
     world.receiver.events.slice(told).some(({ instance, state }) => instance === "loja-3" && state === "needs_pairing"),
   );
   const answer = await bridge.send("loja-3", { id: "3EB0000000000000000001", to: "5511999990001", text: "oi" });
-  assert.equal(answer.status, 423);
+  assert.deepEqual([answer.status, answer.body.error.retryAfterMs], [503, 10_000]);
 
   // And it can be linked again.
   const { body } = await bridge.call("POST", "/instances/loja-3/pair", {});

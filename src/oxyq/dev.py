@@ -6,8 +6,10 @@ import random
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final, Protocol
 
 import uvloop
 from rich.console import Console, Group
@@ -16,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oxyq.app import App, open_app
+from oxyq.demo_baileys import bridged_whatsapp, simulated_again
 from oxyq.errors import OxyqError
 from oxyq.gateways.simulator import Received, customer_message, read_log
 from oxyq.organizations import Organization, demo_organization
@@ -50,8 +53,10 @@ async def _story(settings: Settings, as_json: bool) -> int:
         settings = settings.model_copy(update={"data_dir": Path(folder)})
         telemetry = Telemetry()
         telemetry.listen(log_event)
-        async with open_app(settings, telemetry) as app, running_workers(app):
-            steps = await Story(app).tell()
+        async with open_app(settings, telemetry) as app:
+            await simulated_again(app, demo_organization().instances[0])
+            async with running_workers(app):
+                steps = await Story(app).tell()
     _print_steps(steps, as_json)
     return 0 if all(step.is_right for step in steps) else 1
 
@@ -70,6 +75,64 @@ def _print_steps(steps: list[Step], as_json: bool) -> None:
 # --- the demo shop --------------------------------------------------------------------------------------------
 
 
+class DemoWhatsApp(Protocol):
+    """Where the demo's customers are."""
+
+    @property
+    def customer_seconds(self) -> tuple[float, float]:
+        """The shortest and the longest pause between two customers."""
+
+    @property
+    def welcome(self) -> str:
+        """Where to look at what was sent."""
+
+    async def write(self, number: str, text: str) -> None:
+        """A customer writes."""
+
+    async def received(self, count: int) -> list[Received]:
+        """The last messages that customers got, the newest last."""
+
+    async def state(self) -> str:
+        """How the shop's number stands."""
+
+    async def broken(self) -> str:
+        """Wait until it can go on no longer, and say why."""
+
+
+class SimulatedWhatsApp:
+    """Customers whose messages go straight into the queue, and who read the simulator's log."""
+
+    customer_seconds: Final = CUSTOMER_SECONDS
+
+    def __init__(self, app: App, shop: Organization) -> None:
+        self._app = app
+        self._shop = shop
+        self._log = app.settings.simulator_log_path
+
+    @property
+    def welcome(self) -> str:
+        """The log."""
+        return f"{self._log}   (what the simulated WhatsApp received)"
+
+    async def write(self, number: str, text: str) -> None:
+        """Add a customer's message as a gateway would."""
+        message = customer_message(self._shop.id, self._shop.instances[0], number, text, _now_ms())
+        await self._app.producer.add_message_job(message)
+
+    async def received(self, count: int) -> list[Received]:
+        """What the end of the log holds."""
+        return read_log(self._log, last_bytes=16_384)[-count:]
+
+    async def state(self) -> str:
+        """Nothing connects it to anything."""
+        return "simulated"
+
+    async def broken(self) -> str:
+        """It never is."""
+        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await never
+
+
 async def _dev(settings: Settings) -> int:
     console = Console()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -80,27 +143,43 @@ async def _dev(settings: Settings) -> int:
         telemetry = Telemetry()
         telemetry.listen(log_event)
         app = await stack.enter_async_context(open_app(settings, telemetry))
-        await _open_shop(app)
-        await stack.enter_async_context(running_workers(app))
+        shop = await _open_shop(app)
         url = await stack.enter_async_context(http_server(app))
-        print(_welcome(url, settings), flush=True)
-        demo = asyncio.ensure_future(_talk(app))
-        view = asyncio.ensure_future(_show(app, console, url)) if console.is_terminal else None
-        await stop.wait()
-        print("Stopping: finishing the jobs in hand …", file=sys.stderr, flush=True)
-        for task in (demo, view):
+        whatsapp = await stack.enter_async_context(_whatsapp(app, shop, url))
+        await stack.enter_async_context(running_workers(app))
+        print(_welcome(url, whatsapp), flush=True)
+        demo = asyncio.ensure_future(_talk(app, shop, whatsapp))
+        view = asyncio.ensure_future(_show(app, whatsapp, console, url)) if console.is_terminal else None
+        broken: asyncio.Future[object] = asyncio.ensure_future(whatsapp.broken())
+        stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({stopping, broken}, return_when=asyncio.FIRST_COMPLETED)
+        why = broken.result() if broken.done() else None
+        for task in (demo, view, broken, stopping):
             if task is not None:
                 task.cancel()
-    return 0
+        if why is not None:
+            print(why, file=sys.stderr, flush=True)
+        print("Stopping: finishing the jobs in hand …", file=sys.stderr, flush=True)
+    return 0 if why is None else 1
 
 
-def _welcome(url: str, settings: Settings) -> str:
+@asynccontextmanager
+async def _whatsapp(app: App, shop: Organization, url: str) -> AsyncIterator[DemoWhatsApp]:
+    if app.settings.demo_baileys:
+        async with bridged_whatsapp(app, shop.id, shop.instances[0], url) as whatsapp:
+            yield whatsapp
+    else:
+        await simulated_again(app, shop.instances[0])
+        yield SimulatedWhatsApp(app, shop)
+
+
+def _welcome(url: str, whatsapp: DemoWhatsApp) -> str:
     return "\n".join(
         (
             f"Oxyq is up: {url}",
             f"  queues   curl {url}/health/queues",
             f"  API      {url}/docs   (a token: .venv/bin/oxyq token issue --role owner --sub me)",
-            f"  sent     {settings.simulator_log_path}   (what the simulated WhatsApp received)",
+            f"  sent     {whatsapp.welcome}",
             "  Ctrl-C stops everything; the data stays.",
         )
     )
@@ -113,9 +192,8 @@ async def _open_shop(app: App) -> Organization:
     return shop
 
 
-async def _talk(app: App) -> None:
+async def _talk(app: App, shop: Organization, whatsapp: DemoWhatsApp) -> None:
     """Customers who write, a reminder now and then, and a small campaign at the start."""
-    shop = await _open_shop(app)
     await app.producer.add_campaign_job(
         campaign_id=f"demo-{int(time.time())}", organization_id=shop.id, template="Olá {{name}}, banho com 20% hoje!",
         variables={"name": "Cliente"}, recipients=[f"55119444400{number:02}" for number in range(12)],
@@ -125,7 +203,7 @@ async def _talk(app: App) -> None:
         number = f"55119{random.randint(10_000_000, 99_990_000)}"  # noqa: S311 - made-up customers
         text = random.choice([*questions, *_SMALL_TALK])  # noqa: S311
         try:
-            await app.producer.add_message_job(customer_message(shop.id, shop.instances[0], number, text, _now_ms()))
+            await whatsapp.write(number, text)
             if random.random() < 0.2:  # noqa: S311
                 await app.producer.add_automation_job(
                     automation_id=f"reminder-{_now_ms()}", organization_id=shop.id, type="reminder",
@@ -133,28 +211,30 @@ async def _talk(app: App) -> None:
                 )  # fmt: skip
         except OxyqError as error:
             print(f"the demo customer could not write: {error}", file=sys.stderr)
-        await asyncio.sleep(random.uniform(*CUSTOMER_SECONDS))  # noqa: S311
+        await asyncio.sleep(random.uniform(*whatsapp.customer_seconds))  # noqa: S311
 
 
-async def _show(app: App, console: Console, url: str) -> None:
+async def _show(app: App, whatsapp: DemoWhatsApp, console: Console, url: str) -> None:
     """Draw the queues and the latest messages until cancelled."""
     with Live(console=console, auto_refresh=False) as live:
         while True:
             try:
                 counts = await app.queue_counts()
-                messages = read_log(app.settings.simulator_log_path, last_bytes=16_384)[-SHOWN_MESSAGES:]
-                live.update(_picture(counts, messages, await app.dead_letters.count(), url), refresh=True)
+                messages, state = await whatsapp.received(SHOWN_MESSAGES), await whatsapp.state()
+                live.update(_picture(counts, messages, await app.dead_letters.count(), url, state), refresh=True)
             except OxyqError as error:
                 live.update(Text(str(error), style="red"), refresh=True)
             await asyncio.sleep(REFRESH_SECONDS)
 
 
-def _picture(counts: dict[str, dict[str, int]], messages: list[Received], dead_letters: int, url: str) -> Group:
+def _picture(
+    counts: dict[str, dict[str, int]], messages: list[Received], dead_letters: int, url: str, state: str
+) -> Group:
     queues = Table("queue", "waiting", "active", "delayed", "completed", "failed", title=f"Oxyq — {url}")
     for name, states in counts.items():
         queues.add_row(name, *(str(states[state]) for state in ("waiting", "active", "delayed", "completed", "failed")))
     queues.add_row("dead-letter", str(dead_letters), "", "", "", "")
-    sent = Table("at", "to", "text", title="WhatsApp received")
+    sent = Table("at", "to", "text", title=f"WhatsApp received — {state}")
     for message in messages:
         clock = time.strftime("%H:%M:%S", time.localtime(message.at_ms / 1000))
         sent.add_row(clock, Text(message.to), Text(message.text[:70].replace("\n", " ")))

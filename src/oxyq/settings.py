@@ -207,6 +207,13 @@ class Settings(BaseSettings):
     bridge_instances: int = Field(
         default=50, ge=1, le=1000, alias="OXYQ_BRIDGE_INSTANCES", description="numbers that one bridge opens at most"
     )
+    bridge_lease_seconds: float = Field(
+        default=20,
+        ge=2,
+        le=60,
+        alias="OXYQ_BRIDGE_LEASE_SECONDS",
+        description="how long a dead bridge keeps its numbers from the others",
+    )
     bridge_whatsapp_url: str | None = Field(
         default=None,
         alias="OXYQ_BRIDGE_WHATSAPP_URL",

@@ -48,13 +48,13 @@ _NUMBERS_AT_ONCE: Final = 50
 _STATES: Final = frozenset(get_args(ConnectionState))
 _SCOPES: Final = frozenset(get_args(Scope))
 
-_KINDS: Final[Mapping[str, Callable[[str], GatewayError]]] = {
+_KINDS: Final[Mapping[str, Callable[[str, float | None], GatewayError]]] = {
     "not_ready": NotReady,
     "not_here": NotReady,
     "not_sent": NotSent,
-    "maybe_sent": MaybeSent,
-    "never": NeverWill,
     "halted": InstanceHalted,
+    "maybe_sent": lambda words, _: MaybeSent(words),
+    "never": lambda words, _: NeverWill(words),
 }
 
 #: The base URL of the bridge that has an instance, or None when none has; may raise QueueUnavailable.
@@ -175,14 +175,15 @@ class BaileysGateway:
 def _refusal(answer: Answer, about: str, *hidden: str) -> GatewayError:
     kind = text_at(answer.json, "error", "kind")
     words = f"{about}: the bridge says {shown(text_at(answer.json, 'error', 'message') or str(kind), *hidden)}"
+    wait_ms = whole_at(answer.json, "error", "retryAfterMs")
+    wait_seconds = None if wait_ms is None else wait_ms / 1000
     if kind == "slow_down":
-        wait_ms = whole_at(answer.json, "error", "retryAfterMs")
         scope = text_at(answer.json, "error", "scope")
         known = cast("Scope", scope) if scope in _SCOPES else "number"
-        return SlowDown(words, None if wait_ms is None else wait_ms / 1000, known)
+        return SlowDown(words, wait_seconds, known)
     make = _KINDS.get(kind or "")
     if make is not None:
-        return make(words)
+        return make(words, wait_seconds)
     if answer.status == 401:
         return InstanceHalted(f"{about}: the bridge does not know our key; give both the same OXYQ_BRIDGE_KEY")
     return unexplained(answer, about)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -26,8 +26,9 @@ Ending: TypeAlias = (
 id was taken by another body, which stands. `people`: a person of the organization wrote past us. `own_echoes`: what we
 sent came back. The last line: it was dropped, as `gateways.news.Dropped` says why."""
 
-#: Seconds between looks for the id of an echo; what is told of a person's own words may be that late.
-_ECHO_PAUSES: Final = (0.2, 0.5, 0.8)
+#: Seconds between looks for the ids of echoes; what is told of a person's own words may be that late. Once for a whole
+#: webhook, and far less than the API waits for us: it would be sent again, and wait again, for ever.
+_ECHO_PAUSES: Final = (0.2, 0.5)
 #: Of what was dropped, so much is told.
 _LEFT_OUT_SHOWN: Final = 10
 
@@ -74,9 +75,10 @@ class Receiver:
         """
         counts = Counter[str](dropped.why for dropped in news.dropped)
         left_out = [dropped.what for dropped in news.dropped]
+        echoes = await self._echoes(instance, {part.message_id for part in news.news if isinstance(part, PersonWrote)})
         for part in news.news:
             try:
-                ending: Ending = await self._take(instance, part)
+                ending: Ending = await self._take(instance, part, echoes)
             except IdConflict:
                 ending = "conflicts"
             except InvalidPayload as error:
@@ -87,14 +89,14 @@ class Receiver:
         self._telemetry.emit(WebhookTaken(instance.gateway, instance.id, counts, shown))
         return Received(counts)
 
-    async def _take(self, instance: Instance, part: AnyNews) -> Ending:
+    async def _take(self, instance: Instance, part: AnyNews, echoes: Set[str]) -> Ending:
         match part:
             case Inbound():
                 return await self._add(instance, part)
             case StatusNews():
                 return await self._statuses.take(instance, part)
             case PersonWrote():
-                return await self._hand_over(instance, part)
+                return "own_echoes" if part.message_id in echoes else await self._hand_over(instance, part)
             case Preference():
                 return await self._heed(instance, part)
             case ConnectionNews():
@@ -109,18 +111,19 @@ class Receiver:
         return "messages"
 
     async def _hand_over(self, instance: Instance, news: PersonWrote) -> Ending:
-        if await self._is_ours(instance, news):
-            return "own_echoes"
         await self._people.person_wrote(instance.organization_id, instance.id, news)
         return "people"
 
-    async def _is_ours(self, instance: Instance, news: PersonWrote) -> bool:
-        """Whether it is what we sent. Of some gateways the echo comes before the answer that tells its id."""
+    async def _echoes(self, instance: Instance, message_ids: Set[str]) -> Set[str]:
+        """Which of these are what we sent. Of some gateways the echo comes before the answer that tells its id."""
+        unknown = set(message_ids)
         for pause in (0, *_ECHO_PAUSES):
+            if not unknown:
+                break
             await asyncio.sleep(pause)
-            if await self._ledger.key_of(instance.organization_id, instance.id, news.message_id) is not None:
-                return True
-        return False
+            keys = {id_: await self._ledger.key_of(instance.organization_id, instance.id, id_) for id_ in unknown}
+            unknown = {id_ for id_, key in keys.items() if key is None}
+        return message_ids - unknown
 
     async def _heed(self, instance: Instance, wish: Preference) -> Ending:
         organization_id = instance.organization_id

@@ -171,7 +171,9 @@ async def test_a_schedule_is_saved_shown_run_and_removed(client: httpx.AsyncClie
         "organizationId": "org_123",
         "automation": {
             **{"automationId": "weekly one", "organizationId": "org_123", **WEEKLY["automation"]},
-            **dict.fromkeys(("scheduledFor", "metadata", "instanceId", "transactional", "graceMinutes")),
+            **dict.fromkeys(
+                ("scheduledFor", "metadata", "instanceId", "transactional", "graceMinutes", "metaTemplate")
+            ),
         },
         "cron": "0 9 * * 1",
         "everySeconds": None,
