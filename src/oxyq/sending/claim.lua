@@ -12,15 +12,15 @@
     ARGV[5]  campaign id          ARGV[6]  contact
     ARGV[7]  how many messages the contact may get in ARGV[8] ms, "" for any number
     ARGV[9]  ms that it is remembered when the contact was reached
-  Output: {"send"}         claimed, and nothing went out before
-          {"again"}        claimed, though it may have gone out before
+  Output: {"send", held}   claimed, and nothing went out before; held: the time that the limits had promised it, or ""
+          {"again", held}  claimed, though it may have gone out before
           {"sent", id}     it went out before, under this id
           {"unconfirmed"}  it may have gone out before, and is not sent again
           {"fenced"}       the job is not this run's any more
           {"kept", why}    not to be sent: the campaign is paused or cancelled, the contact opted_out or is capped
 ]]
 if redis.call("GET", KEYS[2]) ~= ARGV[1] then return {"fenced"} end
-local before = redis.call("HMGET", KEYS[1], "state", "provider", "repeated", "reached")
+local before = redis.call("HMGET", KEYS[1], "state", "provider", "repeated", "reached", "held")
 local state, answer = before[1], "send"
 if state == "sent" or state == "delivered" or state == "read" then return {"sent", before[2] or ""} end
 -- A run that claimed it and never said how it went: it died, was cut off, or heard nothing.
@@ -66,4 +66,5 @@ end
 if answer == "again" then redis.call("HSET", KEYS[1], "repeated", ARGV[2]) end
 redis.call("HSET", KEYS[1], "state", "sending", "at", ARGV[2], "run", ARGV[1])
 redis.call("PEXPIRE", KEYS[1], ARGV[3])
-return {answer}
+if before[5] then redis.call("HDEL", KEYS[1], "held") end
+return {answer, before[5] or ""}

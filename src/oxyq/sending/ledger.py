@@ -64,6 +64,8 @@ class Claim:
 
     verdict: Literal["send", "again", "sent", "unconfirmed", "fenced", "kept"]
     detail: str = ""
+    held_ms: int | None = None
+    """The time that the limits promised it when it was put off (ms since 1970)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Ledger:
             arguments += [gate.campaign_id, gate.contact, most, in_ms, max(in_ms, _DAY_MS)]
         reply = await self._run(_CLAIM, keys, arguments)
         verdict, *detail = _texts(reply)
+        if verdict in ("send", "again"):
+            return Claim(verdict, held_ms=int(detail[0]) if detail[0] else None)  # type: ignore[arg-type]  # as it says
         return Claim(verdict, detail[0] if detail else "")  # type: ignore[arg-type]  # as the script says
 
     async def sent(self, job: Job, organization_id: str, key: str, provider_id: str) -> bool:
@@ -108,9 +112,14 @@ class Ledger:
         """
         return await self._settle(job, organization_id, key, "sent", provider_id) != 2
 
-    async def refused(self, job: Job, organization_id: str, key: str, gate: Gate | None = None) -> None:
-        """Nothing went out, so that the next run may send it as if there had been none."""
-        await self._settle(job, organization_id, key, "refused", gate=gate)
+    async def refused(
+        self, job: Job, organization_id: str, key: str, gate: Gate | None = None, *, held_ms: int | None = None
+    ) -> None:
+        """Nothing went out, so that the next run may send it as if there had been none.
+
+        `held_ms`: the limits promise it that time (ms since 1970), which its next claim gives back.
+        """
+        await self._settle(job, organization_id, key, "refused", gate=gate, held_ms=held_ms)
 
     async def unconfirmed(self, job: Job, organization_id: str, key: str) -> None:
         """Nobody knows, and nobody will try again by himself."""
@@ -157,11 +166,14 @@ class Ledger:
         state: State,
         provider_id: str = "",
         gate: Gate | None = None,
+        held_ms: int | None = None,
     ) -> Reply:
         keys = [self._entry(organization_id, key)]
         if gate is not None:
             keys.append(redis_keys.campaign_messages(organization_id, gate.contact, prefix=self._hub.prefix))
-        return await self._run(_SETTLE, keys, [state, job.token, now_ms(), _LIFE_MS, provider_id])
+        return await self._run(
+            _SETTLE, keys, [state, job.token, now_ms(), _LIFE_MS, provider_id, "" if held_ms is None else held_ms]
+        )
 
     async def _run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
         await self._hub.commands.ready(_READY_SECONDS)

@@ -56,11 +56,15 @@ class LostJob(TemporaryError):
 
 
 class NotYet(TemporaryError):
-    """Nothing went out, and nothing may before `at_ms` (ms since 1970); waiting uses no attempt."""
+    """Nothing went out, and nothing may before `at_ms` (ms since 1970); waiting uses no attempt.
 
-    def __init__(self, message: str, at_ms: int) -> None:
+    `held_ms`: that time, where the limits promise it to this message.
+    """
+
+    def __init__(self, message: str, at_ms: int, *, held_ms: int | None = None) -> None:
         super().__init__(message)
         self.at_ms = at_ms
+        self.held_ms = held_ms
 
 
 #: What to do when nobody knows whether an earlier run sent it: people who wait for an answer rather get it twice.
@@ -134,7 +138,7 @@ class Sender:
                 pass
         try:
             # Last of all, so that what the limits let go is at the gateway in that moment.
-            await self._wait_for_its_turn(job, lane, held_ms)
+            await self._wait_for_its_turn(lane, claim.held_ms or held_ms)
             receipt = await gateway.send(message)
         except (SlowDown, NotReady, InstanceHalted) as error:
             await self._ledger.refused(job, organization_id, key, gate)
@@ -144,7 +148,10 @@ class Sender:
             if isinstance(error, InstanceHalted):
                 self._halted(organization_id, instance_id, str(error))
             raise NotYet(str(error), until_ms) from error
-        except (NotYet, NotSent, NeverWill, QueueUnavailable):
+        except NotYet as error:
+            await self._ledger.refused(job, organization_id, key, gate, held_ms=error.held_ms)
+            raise
+        except (NotSent, NeverWill, QueueUnavailable):
             await self._ledger.refused(job, organization_id, key, gate)
             raise
         except MaybeSent:
@@ -161,9 +168,7 @@ class Sender:
             raise NeverWill(f"{key}: WhatsApp took it and refused it a moment later")
         return Sent(receipt.provider_id, may_be_twice=claim.verdict == "again" and if_unknown != "same")
 
-    async def _wait_for_its_turn(self, job: Job, lane: Lane, held_ms: int | None) -> None:
-        if job.attempts_started > job.attempt:
-            held_ms = now_ms()  # it was put off, until about now
+    async def _wait_for_its_turn(self, lane: Lane, held_ms: int | None) -> None:
         while True:
             now = now_ms()
             verdict = await self._limiter.go(lane, held_ms=held_ms, now_ms=now)
@@ -171,7 +176,7 @@ class Sender:
                 return
             wait_ms = verdict.at_ms - now
             if wait_ms > IN_PLACE_MS:
-                raise NotYet(verdict.why, verdict.at_ms)
+                raise NotYet(verdict.why, verdict.at_ms, held_ms=verdict.at_ms if verdict.held else None)
             await asyncio.sleep(wait_ms / 1000)
             held_ms = verdict.at_ms if verdict.held else held_ms
 

@@ -8,6 +8,7 @@
     ARGV[3]  time in ms
     ARGV[4]  ms the entry lives on
     ARGV[5]  the provider's id, for sent
+    ARGV[6]  the time in ms that the limits promise it, for refused; "" for none
   Output: 1 written, 0 somebody knows better, 2 WhatsApp refused it after it had taken it
 ]]
 local before = redis.call("HMGET", KEYS[1], "state", "run", "reached")
@@ -27,5 +28,6 @@ if ARGV[1] == "refused" and KEYS[2] and before[3] then
   redis.call("LREM", KEYS[2], 1, before[3])
   redis.call("HDEL", KEYS[1], "reached")
 end
+if ARGV[6] ~= "" then redis.call("HSET", KEYS[1], "held", ARGV[6]) end
 redis.call("PEXPIRE", KEYS[1], ARGV[4])
 return 1

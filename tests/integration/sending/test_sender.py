@@ -246,3 +246,36 @@ async def test_a_time_of_yesterday_counts_in_the_budget_of_today(hub: Hub, ledge
     lane = await Lanes(Gateways(Scripted())).of(organization, "wa_demo", None, "campaign", now_ms())
     assert sent == Sent("wamid-1")
     assert (await limiter.used(lane, now_ms=now_ms())).today == 1
+
+
+async def test_who_was_put_off_for_another_reason_is_counted_like_everybody(hub: Hub, ledger: Ledger, run: Run) -> None:
+    """A reminder that came before its time, or at night: no limit had promised it anything."""
+    organization = demo_organization().model_copy(update={"numbers": {"wa_demo": NumberSettings(daily=5)}})
+    limiter = Limiter(hub)
+    sender = Sender(Gateways(Scripted()), ledger, limiter)
+    await run()
+    second_run = await run()
+    assert second_run.attempts_started > second_run.attempt
+
+    await sender.send(second_run, MESSAGE, organization, kind="automation")
+
+    lane = await Lanes(Gateways(Scripted())).of(organization, "wa_demo", None, "automation", now_ms())
+    assert (await limiter.used(lane, now_ms=now_ms())).today == 1
+
+
+async def test_the_time_that_was_promised_is_known_to_the_next_run(hub: Hub, ledger: Ledger, run: Run) -> None:
+    """Put off by a limit, it comes back to a time that is its own, and is counted once."""
+    one_a_second = NumberSettings(daily=5, rate=RateLimit(max=1, per_seconds=1), answers_share=0)
+    organization = demo_organization().model_copy(update={"numbers": {"wa_demo": one_a_second}})
+    limiter = Limiter(hub)
+    sender = Sender(Gateways(Scripted()), ledger, limiter)
+    lane = await Lanes(Gateways(Scripted())).of(organization, "wa_demo", MESSAGE.recipient, "automation", now_ms())
+    await limiter.go(lane, held_ms=None, now_ms=now_ms())  # another message has just gone
+
+    with pytest.raises(NotYet) as put_off:
+        await sender.send(await run(), MESSAGE, organization, kind="automation")
+    assert put_off.value.held_ms == put_off.value.at_ms
+    await asyncio.sleep((put_off.value.at_ms - now_ms()) / 1000)
+
+    assert await sender.send(await run(), MESSAGE, organization, kind="automation") == Sent("wamid-1")
+    assert (await limiter.used(lane, now_ms=now_ms())).today == 2
