@@ -213,7 +213,7 @@ async def test_a_worker_is_killed_before_whatsapp_confirms_and_the_phone_shows_t
 async def test_a_number_that_was_logged_out_keeps_its_campaign_until_it_is_linked_again(
     world: World, start_oxyq: StartProcess
 ) -> None:
-    start_oxyq("workers", "start")
+    workers = start_oxyq("workers", "start")
     await world.start_bridge().said()
     await _no_gaps(world.app, "wa_1")
     await world.linked(ORGANIZATION, "wa_1")
@@ -230,8 +230,9 @@ async def test_a_number_that_was_logged_out_keeps_its_campaign_until_it_is_linke
     await world.app.producer.add_campaign_job(
         campaign_id="promo", organization_id=ORGANIZATION, template="Banho com desconto", recipients=people
     )
-    known = world.app.instances.known_state
-    await until(lambda: known("wa_1"), lambda last: last is not None and last.state == "halted")
+    await until(lambda: asyncio.to_thread(lambda: workers.output), lambda told: "link it again by phone" in told)
+    known = await world.app.instances.known_state("wa_1")
+    assert known is not None and known.state == "needs_pairing"
     assert await world.app.dead_letters.count() == 0
 
     # And goes out when the number is linked again

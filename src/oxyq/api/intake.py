@@ -64,7 +64,7 @@ class Intake:
         return router
 
     async def add_message(self, request: Request, response: Response) -> Accepted:
-        """Add an incoming message: it is answered."""
+        """Add an incoming message: it is answered, or given to a person when its `timestamp` is too long ago."""
         query_parameters(request)
         body = await read_payload(request, InboundMessage, BODY_BYTES)
         async with redis_deadline():
