@@ -28,7 +28,7 @@ from oxyq.settings import load_settings
 from tests.redis_server import RedisServer
 
 MEDIAN = Figure("answers.p50", "From webhook to answer, above the model's own time, p50", "ms", False)
-P95 = Figure("answers.p95", "… p95", "ms", False)
+P95 = Figure("answers.p95", "From webhook to answer, above the model's own time, p95", "ms", False)
 LIMIT_MS = 300.0
 
 MESSAGES_A_SECOND = 10

@@ -155,7 +155,7 @@ class Workers:
 
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
         app = self._app
-        sender = Sender(app.gateways, Ledger(app.hub), app.limiter, self._halted)
+        sender = Sender(app.gateways, Ledger(app.hub), app.limiter, self._number_told)
         release = CampaignRelease(app.campaigns, app.producer, app.queues["campaign"], app.limiter)
 
         async def status() -> str:
@@ -192,9 +192,10 @@ class Workers:
             # Also told by the runner, except when the handler had no say: a timeout, or a worker that died.
             self._beside(self._endings.job_died(event.job))
 
-    def _halted(self, organization_id: str, instance_id: str, why: str) -> None:
-        self._app.telemetry.emit(ConnectionChanged(organization_id, instance_id, "halted", why))
-        self._beside(self._app.instances.note_state(instance_id, "halted", why))
+    def _number_told(self, organization_id: str, instance_id: str, halted: str | None) -> None:
+        state, detail = ("open", "it sends again") if halted is None else ("halted", halted)
+        self._app.telemetry.emit(ConnectionChanged(organization_id, instance_id, state, detail))
+        self._beside(self._app.instances.note_state(instance_id, state, detail))
 
     def _beside(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

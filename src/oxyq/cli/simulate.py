@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -43,6 +43,13 @@ _SECRETS: Final = {
 }
 
 
+class Number(NamedTuple):
+    """The number that is simulated, and whose it is."""
+
+    id: str
+    organization_id: str
+
+
 def register(program: typer.Typer) -> None:
     """Put this command into the program."""
     program.command(
@@ -69,6 +76,7 @@ def simulate(
     instance: Annotated[
         str, typer.Option("--instance", metavar="ID", help="The number to send from.")
     ] = "wa_simulated",
+    organization: Annotated[str, typer.Option("--org", metavar="ID", help="Whose number that is.")] = "org_demo",
 ) -> None:
     """Run a server on this machine that speaks as Meta's, Evolution's or our bridge, until Ctrl-C.
 
@@ -80,11 +88,11 @@ def simulate(
     GET /received tells what arrived; POST /inbound {"from": "5511999990001", "text": "oi"} lets a customer write.
     """
     if gateway is SimulatedGateway.BAILEYS:
-        with_app(lambda app: _bridge(app, port, webhook, instance))
+        with_app(lambda app: _bridge(app, port, webhook, Number(instance, organization)))
         return
     import asyncio
 
-    asyncio.run(_serve(_server(gateway, webhook, instance), gateway, port, instance))
+    asyncio.run(_serve(_server(gateway, webhook, instance), gateway, port, Number(instance, organization)))
 
 
 def _server(gateway: SimulatedGateway, webhook: str | None, instance: str) -> LocalServer:
@@ -105,18 +113,18 @@ def _server(gateway: SimulatedGateway, webhook: str | None, instance: str) -> Lo
     )
 
 
-async def _serve(server: LocalServer, gateway: SimulatedGateway, port: int, instance: str) -> None:
+async def _serve(server: LocalServer, gateway: SimulatedGateway, port: int, number: Number) -> None:
     from oxyq.process import stop_on_signal
 
     try:
         async with stop_on_signal() as stop, server.running(port) as url:
-            _tell(gateway, url, instance)
+            _tell(gateway, url, number)
             await stop.wait()
     except OSError as error:
         raise _taken(port, error) from None
 
 
-async def _bridge(app: App, port: int, webhook: str | None, instance: str) -> None:
+async def _bridge(app: App, port: int, webhook: str | None, number: Number) -> None:
     from oxyq.gateways.local.bridge import LocalBridge
     from oxyq.gateways.local.lease import holding
     from oxyq.own_secrets import own_secret
@@ -129,9 +137,9 @@ async def _bridge(app: App, port: int, webhook: str | None, instance: str) -> No
         async with (
             stop_on_signal() as stop,
             server.running(port) as url,
-            holding(app.redis, instance, url, prefix=settings.redis_prefix),
+            holding(app.redis, number.id, url, prefix=settings.redis_prefix),
         ):
-            _tell(SimulatedGateway.BAILEYS, url, instance)
+            _tell(SimulatedGateway.BAILEYS, url, number)
             await stop.wait()
     except OSError as error:
         raise _taken(port, error) from None
@@ -141,9 +149,9 @@ def _taken(port: int, error: OSError) -> ConfigurationError:
     return ConfigurationError(f"--port: cannot listen on {port} ({error.strerror}); name another, or none")
 
 
-def _tell(gateway: SimulatedGateway, url: str, instance: str) -> None:
+def _tell(gateway: SimulatedGateway, url: str, whose: Number) -> None:
     """What to set, so that a number goes through this server."""
-    number = {"id": instance, "organizationId": "org_demo", "gateway": gateway.value}
+    number = {"id": whose.id, "organizationId": whose.organization_id, "gateway": gateway.value}
     say(f"simulating {gateway.value} on {url}")
     match gateway:
         case SimulatedGateway.CLOUD:
@@ -155,4 +163,4 @@ def _tell(gateway: SimulatedGateway, url: str, instance: str) -> None:
             say("  it has the number until it ends, and knows the key that all on this machine share")
     say(f"  echo '{json.dumps(number)}' | oxyq instances set -")
     for name, value in _SECRETS[gateway].items():
-        say(f"  echo {value} | oxyq instances secret {instance} {name}")
+        say(f"  echo {value} | oxyq instances secret {whose.id} {name}")

@@ -81,7 +81,8 @@ HALTED_SECONDS: Final = 300.0
 class Sender:
     """Sends through each number's gateway what the limits and the ledger let through.
 
-    `halted` is told the organization, the number and why, when nothing will go out by it before somebody acts.
+    `number_told` hears the organization, the number, and why nothing will go out by it before somebody acts; None once
+    something did.
     """
 
     def __init__(
@@ -89,12 +90,13 @@ class Sender:
         gateways: Gateways,
         ledger: Ledger,
         limiter: Limiter,
-        halted: Callable[[str, str, str], None] = lambda organization_id, instance_id, why: None,
+        number_told: Callable[[str, str, str | None], None] = lambda organization_id, instance_id, halted: None,
     ) -> None:
         self._gateways = gateways
         self._ledger = ledger
         self._limiter = limiter
-        self._halted = halted
+        self._number_told = number_told
+        self._halted = set[str]()
 
     async def send(
         self,
@@ -146,7 +148,8 @@ class Sender:
             until_ms = now_ms() + round(seconds * 1000)
             await self._limiter.slow_down(lane, scope, until_ms, now_ms=now_ms())
             if isinstance(error, InstanceHalted):
-                self._halted(organization_id, instance_id, str(error))
+                self._halted.add(instance_id)
+                self._number_told(organization_id, instance_id, str(error))
             raise NotYet(str(error), until_ms) from error
         except NotYet as error:
             await self._ledger.refused(job, organization_id, key, gate, held_ms=error.held_ms)
@@ -164,6 +167,9 @@ class Sender:
         was_taken = await self._ledger.sent(job, organization_id, key, receipt.provider_id)
         if not provider_id and "webhook" in gateway.capabilities and "correlates" not in gateway.capabilities:
             await self._ledger.known_as(organization_id, instance_id, receipt.provider_id, key)
+        if instance_id in self._halted:
+            self._halted.discard(instance_id)
+            self._number_told(organization_id, instance_id, None)
         if not was_taken:
             raise NeverWill(f"{key}: WhatsApp took it and refused it a moment later")
         return Sent(receipt.provider_id, may_be_twice=claim.verdict == "again" and if_unknown != "same")

@@ -11,7 +11,7 @@ from oxyq.contacts import ContactStore
 from oxyq.engine import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.scripts import now_ms
-from oxyq.gateways.base import GatewayError, MaybeSent, NeverWill, NotSent, SlowDown
+from oxyq.gateways.base import GatewayError, InstanceHalted, MaybeSent, NeverWill, NotSent, SlowDown
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.none import NoGateway
 from oxyq.gateways.outbound import Outbound, OutboundTemplate, OutboundText, Receipt
@@ -279,3 +279,19 @@ async def test_the_time_that_was_promised_is_known_to_the_next_run(hub: Hub, led
 
     assert await sender.send(await run(), MESSAGE, organization, kind="automation") == Sent("wamid-1")
     assert (await limiter.used(lane, now_ms=now_ms())).today == 2
+
+
+async def test_a_halted_number_is_told_of_and_told_of_again_once_it_sends(
+    hub: Hub, ledger: Ledger, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oxyq.sending.sender.HALTED_SECONDS", 0.02)
+    told = list[str | None]()
+    gateway = Scripted(InstanceHalted("the token has expired"))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub), lambda organization, number, why: told.append(why))
+
+    assert await send(sender, await run(), "message") == "NotYet"
+    await asyncio.sleep(0.03)
+    assert await send(sender, await run(), "message") == Sent("wamid-1")
+    assert await send(sender, await run(), "message") == Sent("wamid-1")
+
+    assert told == ["the token has expired", None]
