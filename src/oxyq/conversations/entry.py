@@ -29,14 +29,14 @@ class Entry(BaseModel):
     name: str | None = None
 
     @classmethod
-    def of(cls, message: InboundMessage, added_ms: int) -> "Entry":
-        """The entry of a message whose job was added then."""
+    def of(cls, message: InboundMessage, added_ms: int, now_ms: int) -> "Entry":
+        """The entry of a message whose job was added then. A clock that is ahead does not make it never stale."""
         return cls(
             job_id=message.job_id(),
             digest=digest(message),
             sender=message.sender,
             text=message.content,
-            at=message.timestamp,
+            at=min(message.timestamp, now_ms),
             added_at=added_ms,
             message_id=message.message_id,
             reply_id=message.reply_id,

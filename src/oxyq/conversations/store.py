@@ -66,7 +66,7 @@ class ConversationStore:
         `known_as` is the person's number where it is known: reminders go by it.
         """
         now = now_ms()
-        entry = Entry.of(message, job.timestamp_ms or now)
+        entry = Entry.of(message, job.timestamp_ms or now, now)
         keys = [
             self._conversation(place),
             self._inbox(place),
