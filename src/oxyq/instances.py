@@ -24,6 +24,7 @@ SECRETS: Final[Mapping[GatewayName, tuple[str, ...]]] = {
     "cloud": ("access_token", "app_secret", "verify_token"),
     "baileys": (),
     "evolution": ("api_key", "webhook_token"),
+    "waha": ("api_key", "webhook_secret"),
 }
 """Which secrets an instance has, by its gateway. The bridge's key is one for all, in the environment."""
 
@@ -47,17 +48,20 @@ class Instance(BaseModel):
     gateway: GatewayName
     phone_number_id: Id | None = Field(default=None, description="Meta's id of the number (gateway cloud)")
     server: Annotated[str, AfterValidator(_checked_url)] | None = Field(
-        default=None, description="the address of the Evolution server (gateway evolution)"
+        default=None, description="the address of the Evolution or WAHA server (gateways evolution, waha)"
     )
-    server_instance: Id | None = Field(default=None, description="the instance's name there; without it, its id here")
+    server_instance: Id | None = Field(
+        default=None, description="the name of its instance or session there; without it, its id here"
+    )
     hears_groups: bool = Field(default=False, description="whether messages of groups come in too")
 
     @model_validator(mode="after")
     def _has_what_its_gateway_needs(self) -> "Instance":
         if self.gateway == "cloud" and self.phone_number_id is None:
             raise InvalidPayload("phoneNumberId", "is missing; Meta shows it under WhatsApp, API Setup")
-        if self.gateway == "evolution" and self.server is None:
-            raise InvalidPayload("server", "is missing; give the address, such as https://evolution.example.com")
+        if self.gateway in ("evolution", "waha") and self.server is None:
+            example = f"https://{self.gateway}.example.com"
+            raise InvalidPayload("server", f"is missing; give the address, such as {example}")
         return self
 
 

@@ -80,7 +80,7 @@ def _in_order(gap: tuple[float, float]) -> tuple[float, float]:
     return gap
 
 
-GatewayName: TypeAlias = Literal["simulator", "cloud", "baileys", "evolution"]
+GatewayName: TypeAlias = Literal["simulator", "cloud", "baileys", "evolution", "waha"]
 _Seconds = Annotated[float, _between(0, 3600)]
 
 
@@ -155,6 +155,7 @@ GATEWAY_LIMITS: Final[Mapping[str, GatewayLimits]] = {
     ),
     "baileys": _UNOFFICIAL,
     "evolution": _UNOFFICIAL,  # Baileys inside
+    "waha": _UNOFFICIAL,  # Baileys, whatsmeow or a browser inside
 }
 
 

@@ -44,6 +44,7 @@ def problem(*fields: object, **more: object) -> tuple[str, str]:
 def test_each_gateway_says_what_it_needs() -> None:
     assert problem(gateway="cloud")[0] == "phoneNumberId"
     assert problem(gateway="evolution")[0] == "server"
+    assert problem(gateway="waha") == ("server", "is missing; give the address, such as https://waha.example.com")
     assert problem(gateway="whatsapp")[0] == "gateway"
 
 

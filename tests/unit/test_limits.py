@@ -77,7 +77,7 @@ def test_settings_come_back_from_redis_as_they_were_given() -> None:
         ({"connectedSince": "2026-02-30"}, "connectedSince", "is a day that no calendar has"),
         ({"daily": 0}, "daily", "is out of bounds; use 1 to 1000000"),
         ({"answersShare": 0.95}, "answersShare", "is out of bounds; use 0 to 0.9"),
-        ({"gateway": "telegram"}, "gateway", "must be 'simulator', 'cloud', 'baileys' or 'evolution'"),
+        ({"gateway": "telegram"}, "gateway", "must be 'simulator', 'cloud', 'baileys', 'evolution' or 'waha'"),
     ],
 )
 def test_wrong_settings_name_the_field_and_the_fix(settings: dict[str, object], field: str, problem: str) -> None:
@@ -88,7 +88,7 @@ def test_wrong_settings_name_the_field_and_the_fix(settings: dict[str, object], 
     assert problem in caught.value.problem
 
 
-@pytest.mark.parametrize("gateway", ["baileys", "evolution"])
+@pytest.mark.parametrize("gateway", ["baileys", "evolution", "waha"])
 @pytest.mark.parametrize(
     ("settings", "fix"),
     [

@@ -46,8 +46,8 @@ class InstanceView(_Wire):
     organization_id: str = Field(examples=["org_123"])
     gateway: str = Field(examples=["cloud"])
     phone_number_id: str | None = Field(description="Meta's id of the number (gateway cloud)")
-    server: str | None = Field(description="the Evolution server (gateway evolution)")
-    server_instance: str | None = Field(description="the instance's name there; null: its id here")
+    server: str | None = Field(description="the Evolution or WAHA server (gateways evolution, waha)")
+    server_instance: str | None = Field(description="the name of its instance or session there; null: its id here")
     hears_groups: bool = Field(description="whether messages of groups come in too")
 
 
@@ -177,8 +177,8 @@ class InstanceRoutes:
         )
 
     async def save(self, request: Request, instance_id: str) -> InstanceView:
-        """Set a number up, or set it up anew; its secrets stay. Which Evolution server is called only tokens that are
-        for all organizations may say."""
+        """Set a number up, or set it up anew; its secrets stay. Which server is called only tokens that are for all
+        organizations may say."""
         organization_id = tenant(request, query_parameters(request, "organizationId"))
         fields = (await read_object(request, BODY_BYTES)).fields
         whose = {"id": instance_id, "organizationId": organization_id}

@@ -50,7 +50,8 @@ def set_instance(
       {"id": "wa_1", "organizationId": "org_1", "gateway": "baileys"}
       {"id": "wa_2", "organizationId": "org_1", "gateway": "cloud", "phoneNumberId": "106540352242922"}
       {"id": "wa_3", "organizationId": "org_1", "gateway": "evolution", "server": "https://evolution.example.com"}
-    What else there is: serverInstance (its name at the Evolution server, if that is not its id), hearsGroups.
+      {"id": "wa_4", "organizationId": "org_1", "gateway": "waha", "server": "https://waha.example.com"}
+    What else there is: serverInstance (its name at that server, if that is not its id), hearsGroups.
     """
     from oxyq.instances import Instance
     from oxyq.jobs import parse_new

@@ -24,6 +24,7 @@ class SimulatedGateway(StrEnum):
 
     CLOUD = "cloud"
     EVOLUTION = "evolution"
+    WAHA = "waha"
     BAILEYS = "baileys"
 
 
@@ -39,6 +40,7 @@ _SECRETS: Final = {
         "api_key": "simulated-api-key",
         "webhook_token": "simulated-webhook-token-of-32-characters",
     },
+    SimulatedGateway.WAHA: {"api_key": "simulated-api-key", "webhook_secret": "simulated-webhook-secret"},
     SimulatedGateway.BAILEYS: {},
 }
 
@@ -78,7 +80,7 @@ def simulate(
     ] = "wa_simulated",
     organization: Annotated[str, typer.Option("--org", metavar="ID", help="Whose number that is.")] = "org_demo",
 ) -> None:
-    """Run a server on this machine that speaks as Meta's, Evolution's or our bridge, until Ctrl-C.
+    """Run a server on this machine that speaks as Meta's, Evolution's, WAHA's or our bridge, until Ctrl-C.
 
     \b
     It says what to set. Numbers fail by their last four digits:
@@ -105,6 +107,12 @@ def _server(gateway: SimulatedGateway, webhook: str | None, instance: str) -> Lo
             access_token=secrets["access_token"],
             app_secret=secrets["app_secret"],
             webhook_url=webhook,
+        )
+    if gateway is SimulatedGateway.WAHA:
+        from oxyq.gateways.local.waha import LocalWaha
+
+        return LocalWaha(
+            instance, api_key=secrets["api_key"], webhook_secret=secrets["webhook_secret"], webhook_url=webhook
         )
     from oxyq.gateways.local.evolution import LocalEvolution
 
@@ -157,7 +165,7 @@ def _tell(gateway: SimulatedGateway, url: str, whose: Number) -> None:
         case SimulatedGateway.CLOUD:
             say(f"  export OXYQ_CLOUD_API_URL={url}")
             number["phoneNumberId"] = _PHONE_NUMBER_ID
-        case SimulatedGateway.EVOLUTION:
+        case SimulatedGateway.EVOLUTION | SimulatedGateway.WAHA:
             number["server"] = url
         case SimulatedGateway.BAILEYS:
             say("  it has the number until it ends, and knows the key that all on this machine share")

@@ -54,6 +54,16 @@ class GatewayMaker:
                     webhook_token=secrets.get("webhook_token", ""),
                     client=self._http,
                 )
+            case "waha":
+                from oxyq.gateways.waha import WahaGateway
+
+                return WahaGateway(
+                    instance.server or "",
+                    instance.server_instance or instance.id,
+                    api_key=secrets.get("api_key", ""),
+                    webhook_secret=secrets.get("webhook_secret", ""),
+                    client=self._http,
+                )
             case "baileys":
                 from oxyq.gateways.baileys import BaileysGateway
 

@@ -97,19 +97,21 @@ async def test_a_wrong_one_is_refused_with_its_field(
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
 
 
-async def test_whom_we_call_is_not_for_tenants_to_say(client: httpx.AsyncClient, as_: As) -> None:
+@pytest.mark.parametrize("gateway", ["evolution", "waha"])
+async def test_whom_we_call_is_not_for_tenants_to_say(client: httpx.AsyncClient, as_: As, gateway: str) -> None:
     mine, ours = as_("owner", "org_123"), as_("owner")
-    elsewhere = {**EVOLUTION, "server": "http://169.254.169.254"}
+    there = {**EVOLUTION, "gateway": gateway}
+    elsewhere = {**there, "server": "http://169.254.169.254"}
     path = "/v1/instances/wa_e"
-    assert (await client.put(path, json=EVOLUTION, headers=mine)).status_code == 403
+    assert (await client.put(path, json=there, headers=mine)).status_code == 403
 
-    set_up = await client.put(f"{path}?organizationId=org_123", json=EVOLUTION, headers=ours)
+    set_up = await client.put(f"{path}?organizationId=org_123", json=there, headers=ours)
     assert set_up.status_code == 200
 
     assert error_of(await client.put(path, json=elsewhere, headers=mine))[:2] == (403, "forbidden")
     # The name there is another number, perhaps another tenant's.
-    assert (await client.put(path, json={**EVOLUTION, "serverInstance": "other"}, headers=mine)).status_code == 403
-    assert (await put(client, mine, {**EVOLUTION, "hearsGroups": True}, "wa_e"))["hearsGroups"] is True
+    assert (await client.put(path, json={**there, "serverInstance": "other"}, headers=mine)).status_code == 403
+    assert (await put(client, mine, {**there, "hearsGroups": True}, "wa_e"))["hearsGroups"] is True
 
 
 @pytest.mark.parametrize("role", ["service", "viewer"])

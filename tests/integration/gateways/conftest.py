@@ -18,7 +18,9 @@ from oxyq.gateways.local.bridge import LocalBridge
 from oxyq.gateways.local.cloud import LocalCloud
 from oxyq.gateways.local.evolution import LocalEvolution
 from oxyq.gateways.local.server import LocalServer
+from oxyq.gateways.local.waha import LocalWaha
 from oxyq.gateways.simulator import SimulatorGateway, read_log
+from oxyq.gateways.waha import WahaGateway
 
 PHONE_NUMBER_ID = "106540352242922"
 SECRETS = {
@@ -27,6 +29,7 @@ SECRETS = {
     "verify_token": "verify-token",
     "api_key": "evolution-api-key",
     "webhook_token": "webhook-token-of-32-characters-or-more",
+    "webhook_secret": "webhook-secret",
     "bridge_key": "bridge-key-of-32-characters-or-more",
 }
 SLOW_SECONDS = 0.2
@@ -123,6 +126,14 @@ def make(client: httpx.AsyncClient) -> Make:
                     webhook_token=secrets["webhook_token"],
                     client=client,
                 )
+            case "waha":
+                return WahaGateway(
+                    url,
+                    "loja centro?",
+                    api_key=secrets["api_key"],
+                    webhook_secret=secrets["webhook_secret"],
+                    client=client,
+                )
             case _:
                 return BaileysGateway(bridge_of, key=secrets["bridge_key"], client=client)
 
@@ -145,6 +156,14 @@ def local_server(name: str, webhook_url: str | None = None) -> LocalServer:
                 "loja centro?",
                 api_key=SECRETS["api_key"],
                 webhook_token=SECRETS["webhook_token"],
+                webhook_url=webhook_url,
+                slow_seconds=SLOW_SECONDS,
+            )
+        case "waha":
+            return LocalWaha(
+                "loja centro?",
+                api_key=SECRETS["api_key"],
+                webhook_secret=SECRETS["webhook_secret"],
                 webhook_url=webhook_url,
                 slow_seconds=SLOW_SECONDS,
             )

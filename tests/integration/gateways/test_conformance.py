@@ -27,7 +27,7 @@ from oxyq.gateways.outbound import Outbound, OutboundMedia, OutboundTemplate, Ou
 from oxyq.jobs import InboundMessage, parse_new
 from tests.integration.gateways.conftest import SECRETS, Make, Rig, Webhooks, listening
 
-ALL = ["simulator", "cloud", "evolution", "baileys"]
+ALL = ["simulator", "cloud", "evolution", "baileys", "waha"]
 OVER_HTTP = ALL[1:]
 GOOD = "5511999990001"
 TEXT = "Olá, Ana! 😀\nSeu pedido está pronto."
@@ -196,6 +196,13 @@ FAULTS: list[tuple[str, str, type[GatewayError], str | None]] = [
     ("baileys", "9911", InstanceHalted, None),
     ("baileys", "9912", MaybeSent, None),
     ("baileys", "9913", MaybeSent, None),
+    ("waha", "9901", NotReady, None),
+    ("waha", "9903", MaybeSent, None),
+    ("waha", "9905", NotReady, None),
+    ("waha", "9906", SlowDown, "number"),
+    ("waha", "9911", InstanceHalted, None),
+    ("waha", "9912", MaybeSent, None),
+    ("waha", "9913", MaybeSent, None),
     ("simulator", "9901", NotSent, None),
     ("simulator", "9902", NeverWill, None),
     ("simulator", "9903", MaybeSent, None),
@@ -247,7 +254,8 @@ async def test_meta_tells_who_stopped_marketing_from_who_cannot_be_reached(rigs:
 
 
 @pytest.mark.parametrize(
-    ("name", "secret"), [("cloud", "access_token"), ("evolution", "api_key"), ("baileys", "bridge_key")]
+    ("name", "secret"),
+    [("cloud", "access_token"), ("evolution", "api_key"), ("baileys", "bridge_key"), ("waha", "api_key")],
 )
 @pytest.mark.parametrize("wrong", ["wrong-é-secret-of-32-characters-or-more", ""])
 async def test_a_wrong_secret_halts_the_number_and_is_not_told(
@@ -391,7 +399,7 @@ async def test_a_number_that_is_connected_says_so(rigs: Rigs, name: str) -> None
     state = await rigs(name).gateway.state("wa_1")
 
     assert isinstance(state, InstanceState) and state.state == "open"
-    assert state.number == ("551130000000" if name in ("cloud", "baileys") else None)
+    assert state.number == ("551130000000" if name in ("cloud", "baileys", "waha") else None)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -433,18 +441,18 @@ async def test_what_becomes_of_a_message_is_heard_in_signed_webhooks(rigs: Rigs,
     assert {news.key for news in heard} == {"send-6a1f/0" if "correlates" in gateway.capabilities else None}
 
 
-@pytest.mark.parametrize("name", ["cloud", "baileys"])
+@pytest.mark.parametrize("name", ["cloud", "baileys", "waha"])
 async def test_a_webhook_that_was_changed_on_its_way_is_refused(rigs: Rigs, webhooks: Webhooks, name: str) -> None:
     gateway = rigs(name).gateway
     await gateway.send(text_to(GOOD))
     headers, raw = await webhooks.next()
 
-    for altered in (raw.replace(b"sent", b"read"), raw + b"\n"):
+    for altered in (raw.replace(b"{", b"{ ", 1), raw[:-1] + b',"x":1}', raw + b"\n"):
         with pytest.raises(BadSignature):
             gateway.verify_webhook(headers, altered)
 
 
-@pytest.mark.parametrize("name", ["cloud", "evolution"])
+@pytest.mark.parametrize("name", ["cloud", "evolution", "waha"])
 async def test_a_customer_who_writes_is_heard(rigs: Rigs, webhooks: Webhooks, name: str) -> None:
     rig = rigs(name)
     assert rig.server is not None

@@ -16,6 +16,7 @@ from oxyq.gateways.baileys import BaileysGateway
 from oxyq.gateways.bridge_leases import BridgeLeases
 from oxyq.gateways.cloud_api import CloudGateway
 from oxyq.gateways.outbound import OutboundText
+from oxyq.gateways.waha import WahaGateway
 from oxyq.redis_connection import redis_client as client_of
 from tests.integration.gateways.conftest import Webhooks
 
@@ -71,6 +72,22 @@ async def test_a_simulated_cloud_api_tells_what_to_set_and_works_with_it(
         for headers, raw in bodies:
             gateway.verify_webhook(headers, raw)
         assert "5511999990007" in bodies[3][1].decode()
+
+
+async def test_a_simulated_waha_tells_what_to_set_and_works_with_it(
+    tmp_path: Path, webhooks: Webhooks, client: httpx.AsyncClient
+) -> None:
+    async with simulated(tmp_path, "--gateway", "waha", "--webhook", webhooks.url) as lines:
+        instance = json.loads(lines[1].split("'")[1])
+        assert (instance["id"], instance["gateway"]) == ("wa_sim", "waha")
+        gateway = WahaGateway(
+            instance["server"], instance["id"], api_key="simulated-api-key", webhook_secret="simulated-webhook-secret",
+            client=client,
+        )  # fmt: skip
+
+        await gateway.send(MESSAGE)
+
+        gateway.verify_webhook(*await webhooks.next())
 
 
 async def test_a_simulated_bridge_holds_its_number_while_it_runs(

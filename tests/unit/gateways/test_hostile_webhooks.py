@@ -15,6 +15,7 @@ from oxyq.gateways.base import Gateway
 from oxyq.gateways.cloud_api import CloudGateway
 from oxyq.gateways.evolution import EvolutionGateway
 from oxyq.gateways.news import Inbound, News
+from oxyq.gateways.waha import WahaGateway
 from oxyq.jobs import InboundMessage, parse_new
 
 
@@ -28,6 +29,7 @@ GATEWAYS: dict[str, Gateway] = {
         "1", access_token="t", app_secret="s", verify_token="v", api_url="http://x", api_version="v26.0", client=CLIENT
     ),
     "evolution": EvolutionGateway("http://x", "loja", api_key="k", webhook_token="w", client=CLIENT),
+    "waha": WahaGateway("http://x", "loja", api_key="k", webhook_secret="w", client=CLIENT),
     "baileys": BaileysGateway(no_bridge, key="k" * 32, client=CLIENT),
 }
 
@@ -50,10 +52,17 @@ def evolution_body(data: object, event: str = "messages.upsert") -> object:
     return {"event": event, "instance": "loja", "data": data, "apikey": "SECRET"}
 
 
+def waha_body(payload: object, event: str = "message.any") -> object:
+    return {"event": event, "session": "loja", "payload": payload}
+
+
 def text_message(gateway: str, words: object, /, **more: object) -> object:
     if gateway == "cloud":
         message = {"from": "5511999990001", "id": "wamid.1", "timestamp": "1795377084", "type": "text"}
         return cloud_body([message | {"text": {"body": words}} | more])
+    if gateway == "waha":
+        message = {"id": "false_5511999990001@c.us_3A1", "from": "5511999990001@c.us", "timestamp": "1795377084"}
+        return waha_body(message | {"fromMe": False, "body": words} | more)
     key = {"remoteJid": "5511999990001@s.whatsapp.net", "fromMe": False, "id": "3A1"}
     return evolution_body({"key": key, "message": {"conversation": words}, "messageTimestamp": 1795377084} | more)
 
@@ -66,11 +75,12 @@ NAMES = st.sampled_from(
     "timestamp text body wa_id user_id profile name image caption mime_type interactive button_reply context status "
     "recipient_id code title event instance data key remoteJid remoteJidAlt fromMe message conversation "
     "extendedTextMessage imageMessage ephemeralMessage contextInfo stanzaId messageTimestamp keyId update state "
+    "session payload body hasMedia media mimetype ack to vCards replyTo _data selectedButtonId Info SenderAlt "
     "statusReason events contact at lid reason to message_echoes user_preferences category".split()
 )
 WORDS = st.sampled_from(
     "1 loja messages user_preferences smb_message_echoes messages.upsert messages.update send.message "
-    "connection.update "
+    "connection.update false_5511999990001@c.us_3A1 true_70000001@lid_3A1 WORKING "
     "5511999990001 5511999990001@s.whatsapp.net 70000001@lid BR.1 text image audio interactive button reaction sent "
     "failed READ status person connection open close 1795377084 \ud83d \u0000 stop marketing_messages".split(" ")
 )
@@ -111,12 +121,19 @@ def test_any_data_of_evolutions_is_read_or_dropped(data: object, event: str) -> 
     parsed("evolution", evolution_body(data, event))
 
 
+@given(payload=JSON, event=st.sampled_from(["message", "message.any", "message.ack", "session.status"]))
+@settings(max_examples=150, deadline=None)
+def test_any_payload_of_wahas_is_read_or_dropped(payload: object, event: str) -> None:
+    parsed("waha", waha_body(payload, event))
+
+
 MUTATIONS: dict[str, Callable[[Any], object]] = {
     "type": lambda value: {"type": value, "status": value, "state": value},
     "id": lambda value: {"id": value, "keyId": value},
     "times": lambda value: {"timestamp": value, "messageTimestamp": value, "at": value},
     "people": lambda value: {"from": value, "from_user_id": value, "to": value, "contact": value},
     "contents": lambda value: {"text": value, "message": value, "context": value, "contextInfo": value},
+    "wahas": lambda value: {"body": value, "media": value, "replyTo": value, "_data": value, "location": value},
     "names": lambda value: {"pushName": value, "profile": value, "errors": value},
 }
 
@@ -125,7 +142,7 @@ MUTATIONS: dict[str, Callable[[Any], object]] = {
 @given(value=JSON)
 @settings(max_examples=80, deadline=None)
 def test_a_sound_message_with_one_strange_field_is_still_kept_or_dropped(mutation: str, value: object) -> None:
-    for gateway in ("cloud", "evolution"):
+    for gateway in ("cloud", "evolution", "waha"):
         news = parsed(gateway, text_message(gateway, "oi", **MUTATIONS[mutation](value)))
         assert len(news.news) + len(news.dropped) == 1
 
@@ -148,7 +165,7 @@ def test_what_is_no_webhook_of_its_is_refused_naming_the_field(name: str, raw: b
 # --- texts -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["cloud", "evolution"])
+@pytest.mark.parametrize("name", ["cloud", "evolution", "waha"])
 def test_a_text_of_a_megabyte_is_cut_and_says_so(name: str) -> None:
     [news] = parsed(name, text_message(name, "😀" * 262_144)).news
 
@@ -156,7 +173,7 @@ def test_a_text_of_a_megabyte_is_cut_and_says_so(name: str) -> None:
     assert news.fields["content"] == "😀" * 4096 and news.fields["isCut"] is True
 
 
-@pytest.mark.parametrize("name", ["cloud", "evolution"])
+@pytest.mark.parametrize("name", ["cloud", "evolution", "waha"])
 @pytest.mark.parametrize(
     ("text", "content"),
     [
@@ -177,11 +194,12 @@ def test_what_cannot_be_kept_of_a_text_is_taken_out(name: str, text: object, con
 
     contents = [news.fields["content"] for news in found.news if isinstance(news, Inbound)]
     # WhatsApp Web's message without anything in it is none.
-    assert contents == ([] if name == "evolution" and text is None else [content])
+    nothing: dict[str, tuple[object, ...]] = {"evolution": (None,), "waha": (None, "", 7)}
+    assert contents == ([] if text in nothing.get(name, ()) else [content])
     assert all("isCut" not in news.fields for news in found.news if isinstance(news, Inbound))
 
 
-@pytest.mark.parametrize("name", ["cloud", "evolution"])
+@pytest.mark.parametrize("name", ["cloud", "evolution", "waha"])
 def test_a_message_whose_time_makes_no_sense_is_kept_with_the_time_of_now(name: str) -> None:
     for time in ("soon", -1, 0, 10**30, None, {"low": "x"}):
         [news] = parsed(name, text_message(name, "oi", timestamp=time, messageTimestamp=time)).news

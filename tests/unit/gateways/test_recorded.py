@@ -19,6 +19,7 @@ from oxyq.gateways.news import (
     Preference,
     StatusNews,
 )
+from oxyq.gateways.waha import WahaGateway
 from oxyq.jobs import InboundMessage, decode, parse_new, wire
 
 RECORDED = Path(__file__).parents[2] / "recorded"
@@ -43,6 +44,8 @@ def gateway(name: str) -> Gateway:
             )  # fmt: skip
         case "evolution":
             return EvolutionGateway("http://127.0.0.1:9", "loja-centro", api_key="k", webhook_token="w", client=client)
+        case "waha":
+            return WahaGateway("http://127.0.0.1:9", "loja-centro", api_key="k", webhook_secret="w", client=client)
         case _:
             return BaileysGateway(no_bridge, key="k" * 32, client=client)
 
@@ -65,7 +68,7 @@ def the_message(name: str, file: str) -> InboundMessage:
 PDF = {"mimetype": "application/pdf", "fileName": "orçamento março.pdf"}
 
 
-@pytest.mark.parametrize("name", ["cloud", "evolution", "baileys"])
+@pytest.mark.parametrize("name", ["cloud", "evolution", "baileys", "waha"])
 @pytest.mark.parametrize(
     ("file", "type_", "content", "reply_id", "media"),
     [
@@ -95,9 +98,9 @@ def test_what_somebody_wrote_is_the_same_through_every_gateway(
 
 
 def test_the_message_that_is_answered_is_named() -> None:
-    quoted = {name: the_message(name, "text").quoted_id for name in ("cloud", "evolution", "baileys")}
+    quoted = {name: the_message(name, "text").quoted_id for name in ("cloud", "evolution", "baileys", "waha")}
 
-    assert quoted == {"cloud": OURS, "evolution": "3EB02B", "baileys": "3EB02B"}
+    assert quoted == {"cloud": OURS, "evolution": "3EB02B", "baileys": "3EB02B", "waha": "3EB02B"}
 
 
 def test_what_only_the_cloud_api_tells() -> None:
@@ -119,11 +122,38 @@ def test_what_only_whatsapp_web_tells() -> None:
     assert (wrapped.content, wrapped.quoted_id) == ("some daqui a 24 h ⏳", "3EB0EE")
 
 
-def test_a_hidden_id_stands_beside_the_number_or_for_it() -> None:
-    both, alone = the_message("evolution", "lid"), the_message("evolution", "lid_only")
+@pytest.mark.parametrize("name", ["evolution", "waha"])
+def test_a_hidden_id_stands_beside_the_number_or_for_it(name: str) -> None:
+    both, alone = the_message(name, "lid"), the_message(name, "lid_only")
 
     assert (both.sender, both.lid, both.chat_id) == (NUMBER, LID, LID)
     assert (alone.sender, alone.lid, alone.chat_id) == (LID, LID, LID)
+
+
+@pytest.mark.parametrize(
+    ("file", "type_", "content", "reply_id"),
+    [
+        ("webjs_text", "text", "Oi! Quero um orçamento pra amanhã 😀", None),
+        ("webjs_voice", "audio", "[áudio]", None),
+        ("webjs_document", "document", "[documento]", None),
+        ("webjs_location", "location", "[localização]", None),
+        ("webjs_button", "button", "Confirmar ✅", "confirmar"),
+        ("gows_lid", "text", "Oi! Quero um orçamento pra amanhã 😀", None),
+    ],
+)
+def test_each_engine_of_waha_tells_the_same(file: str, type_: str, content: str, reply_id: str | None) -> None:
+    message = the_message("waha", file)
+
+    assert (message.sender, message.timestamp, message.push_name) == (NUMBER, AT_MS, "Ana Lúcia 🌻")
+    assert (message.type, message.content, message.reply_id) == (type_, content, reply_id)
+    assert message.message_id == "3A1A" and message.lid == (LID if file == "gows_lid" else None)
+
+
+def test_wahas_browser_tells_of_files_and_of_what_is_answered() -> None:
+    assert the_message("waha", "webjs_text").quoted_id == "3EB02B"
+    voice, document = the_message("waha", "webjs_voice").media, the_message("waha", "webjs_document").media
+    assert voice is not None and (voice.mimetype, voice.is_voice) == ("audio/ogg; codecs=opus", True)
+    assert document is not None and (document.mimetype, document.file_name) == (PDF["mimetype"], PDF["fileName"])
 
 
 def status(word: str, **more: object) -> StatusNews:
@@ -181,6 +211,32 @@ STOPPED = "code 131050: User has stopped marketing messages; the person stopped 
             "update_of_theirs",
             News(dropped=(Dropped("ignored", "a status of what somebody else wrote"),)),
         ),
+        ("waha", "owner", News((PersonWrote(NUMBER, OWNER, "3B0A", AT_MS),))),
+        ("waha", "webjs_owner", News((PersonWrote(NUMBER, OWNER, "3B0A", AT_MS),))),
+        ("waha", "gows_owner", News((PersonWrote(NUMBER, OWNER, "3B0A", AT_MS),))),
+        ("waha", "session_working", News((ConnectionNews("open"),))),
+        ("waha", "session_starting", News((ConnectionNews("connecting"),))),
+        ("waha", "session_scan_qr_code", News((ConnectionNews("needs_pairing", "a QR code waits to be scanned"),))),
+        (
+            "waha",
+            "session_stopped",
+            News((ConnectionNews("closed", "the session is stopped; start it at the WAHA server"),)),
+        ),
+        (
+            "waha",
+            "session_failed",
+            News(
+                (ConnectionNews("needs_pairing", "the session failed; restart it at the WAHA server, or link it anew"),)
+            ),
+        ),
+        ("waha", "group", News(dropped=(Dropped("ignored", "not a chat with one person"),))),
+        ("waha", "story", News(dropped=(Dropped("ignored", "not a chat with one person"),))),
+        ("waha", "reaction", News(dropped=(Dropped("ignored", "no message"),))),
+        ("waha", "webjs_notice", News(dropped=(Dropped("ignored", "e2e_notification"),))),
+        ("waha", "state_change", News(dropped=(Dropped("unknown", "state.change"),))),
+        ("waha", "ack_pending", News(dropped=(Dropped("ignored", "ack 0"),))),
+        ("waha", "ack_group", News(dropped=(Dropped("ignored", "not a chat with one person"),))),
+        ("waha", "ack_of_theirs", News(dropped=(Dropped("ignored", "a status of what somebody else wrote"),))),
         (
             "baileys",
             "events",
@@ -206,16 +262,21 @@ def test_everything_else_that_is_told(name: str, file: str, expected: News) -> N
 
 
 @pytest.mark.parametrize(
-    ("file", "expected"),
+    ("name", "file", "expected"),
     [
-        ("update_server_ack", "sent"),
-        ("update_delivery_ack", "delivered"),
-        ("update_read", "read"),
-        ("update_error", "failed"),
+        ("evolution", "update_server_ack", "sent"),
+        ("evolution", "update_delivery_ack", "delivered"),
+        ("evolution", "update_read", "read"),
+        ("evolution", "update_error", "failed"),
+        ("waha", "ack_server", "sent"),
+        ("waha", "ack_device", "delivered"),
+        ("waha", "ack_read", "read"),
+        ("waha", "ack_played", "read"),
+        ("waha", "ack_error", "failed"),
     ],
 )
-def test_evolution_tells_no_time_with_a_status_so_it_is_now(file: str, expected: str) -> None:
-    [news] = told("evolution", file).news
+def test_some_tell_no_time_with_a_status_so_it_is_now(name: str, file: str, expected: str) -> None:
+    [news] = told(name, file).news
 
     assert isinstance(news, StatusNews)
     assert (news.provider_id, news.status, news.recipient) == ("3EB0AB", expected, NUMBER)
@@ -247,9 +308,10 @@ def test_the_servers_key_in_the_body_reaches_nothing_that_is_kept(path: Path) ->
     assert "B6D711FCDE4D4FD5936544120E713976" not in repr(gateway("evolution").parse_webhook(path.read_bytes()))
 
 
-def test_another_instance_of_the_same_server_is_not_ours() -> None:
-    body = json.loads((RECORDED / "evolution/text.json").read_text(encoding="utf-8")) | {"instance": "loja-bairro"}
+@pytest.mark.parametrize(
+    ("name", "field", "event"), [("evolution", "instance", "messages.upsert"), ("waha", "session", "message.any")]
+)
+def test_another_instance_of_the_same_server_is_not_ours(name: str, field: str, event: str) -> None:
+    body = json.loads((RECORDED / name / "text.json").read_text(encoding="utf-8")) | {field: "loja-bairro"}
 
-    assert gateway("evolution").parse_webhook(json.dumps(body).encode()) == News(
-        dropped=(Dropped("another_number", "messages.upsert"),)
-    )
+    assert gateway(name).parse_webhook(json.dumps(body).encode()) == News(dropped=(Dropped("another_number", event),))

@@ -14,6 +14,7 @@ from oxyq.gateways.baileys import BaileysGateway
 from oxyq.gateways.base import BadSignature
 from oxyq.gateways.cloud_api import CloudGateway
 from oxyq.gateways.evolution import EvolutionGateway
+from oxyq.gateways.waha import WahaGateway
 
 SECRET = "app-secret-🔑"
 TOKEN = "webhook-token-of-32-characters-or-more"
@@ -30,6 +31,10 @@ def cloud(app_secret: str = SECRET, verify_token: str = TOKEN) -> CloudGateway:
 
 def evolution(token: str = TOKEN) -> EvolutionGateway:
     return EvolutionGateway("http://127.0.0.1:9", "loja", api_key="k", webhook_token=token, client=httpx.AsyncClient())
+
+
+def waha(secret: str = SECRET) -> WahaGateway:
+    return WahaGateway("http://127.0.0.1:9", "loja", api_key="k", webhook_secret=secret, client=httpx.AsyncClient())
 
 
 async def no_bridge(instance_id: str) -> str | None:
@@ -109,6 +114,60 @@ def test_without_a_secret_nothing_is_right() -> None:
         cloud(app_secret="").verify_webhook({"x-hub-signature-256": f"sha256={hex_of('', BODY)}"}, BODY)
     with pytest.raises(BadSignature):
         evolution(token="").verify_webhook({"x-oxyq-token": ""}, BODY)
+    with pytest.raises(BadSignature):
+        waha(secret="").verify_webhook(signed_by_waha(key=""), BODY)
+
+
+# --- WAHA: the hex HMAC-SHA512 alone, and its name in a header beside it -----------------------------------
+
+
+def signed_by_waha(key: str = SECRET) -> dict[str, str]:
+    right = hmac.new(key.encode(), BODY, hashlib.sha512).hexdigest()
+    return {"x-webhook-hmac": right, "x-webhook-hmac-algorithm": "sha512"}
+
+
+def test_what_waha_signed_over_the_raw_bytes_is_taken() -> None:
+    waha().verify_webhook(signed_by_waha(), BODY)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda right: "",
+        lambda right: right.upper(),
+        lambda right: right[:-1],
+        lambda right: right + "0",
+        lambda right: right + "\n",
+        lambda right: f" {right}",
+        lambda right: f"{right}, {right}",
+        lambda right: f"{right},{right}",
+        lambda right: f"sha512={right}",
+        lambda right: "0" * 128,
+        lambda right: "é" * 128,
+        lambda right: hex_of(SECRET, BODY),
+        lambda right: hmac.new(b"other secret", BODY, hashlib.sha512).hexdigest(),
+    ],
+)
+def test_every_other_signature_of_wahas_is_refused(forge: Callable[[str], str]) -> None:
+    right = signed_by_waha()
+
+    with pytest.raises(BadSignature) as refused:
+        waha().verify_webhook(right | {"x-webhook-hmac": forge(right["x-webhook-hmac"])}, BODY)
+    assert SECRET not in str(refused.value) and right["x-webhook-hmac"] not in str(refused.value)
+
+
+def test_wahas_algorithm_is_named_and_no_other() -> None:
+    for algorithm in ("", "sha256", "SHA512", "sha512, sha512"):
+        with pytest.raises(BadSignature):
+            waha().verify_webhook(signed_by_waha() | {"x-webhook-hmac-algorithm": algorithm}, BODY)
+    with pytest.raises(BadSignature):
+        waha().verify_webhook({"x-webhook-hmac": signed_by_waha()["x-webhook-hmac"]}, BODY)
+
+
+def test_wahas_signature_is_of_the_bytes_and_not_of_what_they_mean() -> None:
+    for altered in (BODY + b" ", BODY[:-1], json.dumps(json.loads(BODY)).encode(), b""):
+        with pytest.raises(BadSignature):
+            waha().verify_webhook(signed_by_waha(), altered)
 
 
 # --- Meta's question whether this address is ours ----------------------------------------------------------
