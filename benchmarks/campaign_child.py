@@ -10,6 +10,7 @@ from typing import Any
 
 import uvloop
 
+from oxyq.answering import ConversationSettings
 from oxyq.app import App, open_app
 from oxyq.campaigns.campaign import Campaign
 from oxyq.campaigns.intake import CampaignIntake
@@ -25,7 +26,8 @@ from oxyq.organizations import demo_organization
 from oxyq.settings import load_settings
 from oxyq.workers.campaign import PLAN_SECONDS
 
-SHOP = demo_organization().model_copy(update={"owners": []})
+#: Answers at once: what is measured is what a campaign does to them, and not the quiet time.
+SHOP = demo_organization().model_copy(update={"owners": [], "conversation": ConversationSettings(quiet_seconds=0)})
 INSTANCE = SHOP.instances[0]
 CAMPAIGN = "sale"
 #: A greeting as customers write it.
