@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import hypothesis
 import pytest
 import redis.asyncio
 
 from tests.redis_server import RedisServer
+
+# No example has to be quick: a busy machine would fail tests that are not about time.
+hypothesis.settings.register_profile("oxyq", deadline=None)
+hypothesis.settings.load_profile("oxyq")
 
 
 class StartRedis(Protocol):
