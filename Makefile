@@ -61,8 +61,8 @@ lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPG
 		npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --no-audit --no-fund) || exit 1; done
 
 # One file for all systems and Pythons, with hashes, and without an address of where it came from.
-COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { \

@@ -185,8 +185,7 @@ def _digits(number: str) -> str:
 def _anew(source: str, org: str, automation_id: str) -> Automation:
     from oxyq.jobs import Automation, parse_new
 
-    # parse_new says so when it is no object.
-    anew = parse_new(Automation, read_value(source))  # type: ignore[arg-type]
+    anew = parse_new(Automation, read_value(source))  # type: ignore[arg-type]  # it says so if it is no object
     for field, said, known in (
         ("organizationId", anew.organization_id, org),
         ("automationId", anew.automation_id, automation_id),

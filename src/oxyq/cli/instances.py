@@ -56,8 +56,7 @@ def set_instance(
     from oxyq.instances import Instance
     from oxyq.jobs import parse_new
 
-    # parse_new says so when it is no object.
-    instance = parse_new(Instance, read_value(source))  # type: ignore[arg-type]
+    instance = parse_new(Instance, read_value(source))  # type: ignore[arg-type]  # it says so if it is no object
 
     async def work(app: App) -> tuple[bool, list[str]]:
         from oxyq.receiving.registration import Registration

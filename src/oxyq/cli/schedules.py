@@ -47,8 +47,7 @@ def set_schedule(
     from oxyq.automations.schedule import Schedule
     from oxyq.jobs import parse_new
 
-    # parse_new says so when it is no object.
-    schedule = parse_new(Schedule, read_value(source))  # type: ignore[arg-type]
+    schedule = parse_new(Schedule, read_value(source))  # type: ignore[arg-type]  # it says so if it is no object
 
     async def work(app: App) -> tuple[Organization, SavedSchedule]:
         organization = await existing(app, schedule.organization_id)

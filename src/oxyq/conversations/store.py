@@ -1,5 +1,6 @@
 """Every question to Redis about conversations; each change is one script of lua/."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,8 +133,9 @@ class ConversationStore:
 
     async def changed(self, place: Place, turn: Turn) -> bool:
         """Whether somebody wrote, or a person took over, since this turn was read."""
-        waiting = await self._call("LLEN", self._inbox(place))
-        silent = await self._call("HGET", self._conversation(place), "silentUntil")
+        waiting, silent = await asyncio.gather(
+            self._call("LLEN", self._inbox(place)), self._call("HGET", self._conversation(place), "silentUntil")
+        )
         is_silent = isinstance(silent, bytes) and int(silent) > max(now_ms(), turn.silent_until_ms)
         return is_silent or (isinstance(waiting, int) and waiting > len(turn.entries))
 
@@ -172,10 +174,13 @@ class ConversationStore:
         key = redis_keys.conversations(organization_id, prefix=self._hub.prefix)
         reply = await self._call("ZRANGE", key, 0, count - 1, "REV", "WITHSCORES")
         found = reply if isinstance(reply, list) else []
-        return [
-            await self._chat(_place(organization_id, _text(member)), int(_text(score)))
-            for member, score in zip(found[::2], found[1::2], strict=True)
-        ]
+        # Asked all at once: they go out in one write.
+        return await asyncio.gather(
+            *(
+                self._chat(_place(organization_id, _text(member)), int(_text(score)))
+                for member, score in zip(found[::2], found[1::2], strict=True)
+            )
+        )
 
     async def chat(self, place: Place) -> Chat | None:
         """One chat; None when nothing was said in it for 30 days."""

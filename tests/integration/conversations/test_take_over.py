@@ -60,6 +60,17 @@ async def test_an_answer_that_waits_to_go_out_does_not_follow_a_persons(shop: Sh
     assert shop.sent == []
 
 
+async def test_an_earlier_line_that_is_heard_late_ends_no_silence(shop: Shop) -> None:
+    organization = await shop.open()
+    for message_id, at_ms in (("3A10", now_ms()), ("3A11", now_ms() - 3_600_000)):
+        line = PersonWrote(ANA, "já te respondo", message_id, at_ms)
+        await shop.app.take_over.person_wrote(organization.id, "wa_demo", line)
+
+    silent = await shop.hears("oi?")
+
+    assert (await shop.until_ended(silent))["route"] == "person"
+
+
 async def test_the_silence_ends_by_itself(shop: Shop) -> None:
     organization = await shop.open(personMinutes=1)
     yesterday = now_ms() - 86_400_000
@@ -109,11 +120,11 @@ async def test_sair_is_heeded_whoever_has_taken_over(shop: Shop) -> None:
 async def test_sair_counts_at_once_while_the_model_thinks(shop: Shop) -> None:
     """Its answer waits for its turn, what it asks for does not."""
     organization = await shop.open()
-    thinks = asyncio.Event()
+    thinks, may_answer = asyncio.Event(), asyncio.Event()
 
     async def thinking(turn: Turn) -> str:
         thinks.set()
-        await asyncio.sleep(1)
+        await may_answer.wait()
         return "já respondo"
 
     shop.ai.say = thinking
@@ -123,6 +134,7 @@ async def test_sair_counts_at_once_while_the_model_thinks(shop: Shop) -> None:
 
     await shop.until(lambda: any(event.detail == "joined" for event in shop.handled))
     assert await shop.app.contacts.opted_out(organization.id, [ANA]) == {ANA}
+    may_answer.set()
     assert "não vai mais receber" in (await shop.until_told(ANA, 2))[1]
 
 

@@ -11,7 +11,9 @@ if ARGV[8] ~= "" then
   if redis.call("ZADD", KEYS[4], "NX", ARGV[2], ARGV[8]) == 0 then return 0 end
   redis.call("PEXPIRE", KEYS[4], ARGV[9])
 end
-redis.call("HSET", KEYS[1], "silentUntil", ARGV[1])
+-- What is heard late of an earlier line does not end the silence that a later one began.
+local silent = tonumber(redis.call("HGET", KEYS[1], "silentUntil") or 0)
+if silent < tonumber(ARGV[1]) then redis.call("HSET", KEYS[1], "silentUntil", ARGV[1]) end
 redis.call("HDEL", KEYS[1], "waitsSince", "toldAt")
 redis.call("ZADD", KEYS[3], ARGV[2], ARGV[3])
 redis.call("PEXPIRE", KEYS[1], ARGV[4])
