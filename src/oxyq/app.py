@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.audit import AuditLog
 from oxyq.automations.control import AutomationControl
 from oxyq.automations.last_wrote import LastWrote
 from oxyq.automations.schedules import AutomationSchedules
@@ -78,6 +79,7 @@ class App:
     hub: Hub
     redis: redis.asyncio.Redis
     telemetry: Telemetry
+    audit: AuditLog
     organizations: OrganizationStore
     contacts: ContactStore
     ai: Ai
@@ -249,6 +251,7 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             hub=hub,
             redis=client,
             telemetry=telemetry,
+            audit=AuditLog(hub),
             organizations=organizations,
             contacts=contacts,
             ai=ai,

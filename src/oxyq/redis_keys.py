@@ -17,6 +17,7 @@ REACHED_SECONDS = 24 * 3600
 #: A chat is known for so long after its last message; its history for as long as the organization says.
 CONVERSATION_SECONDS = 30 * 24 * 3600
 ALIAS_SECONDS = 365 * 24 * 3600
+AUDIT_SECONDS = 365 * 24 * 3600
 
 #: What quoting leaves as it is: most parts, and looking is ten times as fast.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -219,6 +220,44 @@ def pacing_number(organization_id: str, instance_id: str, *, prefix: str = "bull
 def pacing_pair(organization_id: str, instance_id: str, recipient: str, *, prefix: str = "bull") -> str:
     """Beginning of the keys of what one person may get from one number; keys and TTL are those of `pacing`."""
     return _tenant_key(prefix, organization_id, "pacing-pair", instance_id, recipient)
+
+
+# --- the board and those who use it ---------------------------------------------------------------------------
+
+
+def audit(organization_id: str | None, *, prefix: str = "bull") -> str:
+    """Sorted set: the entries of the audit by their time, of one organization or (None) of all. TTL 1 year, each."""
+    if organization_id is None:
+        return _key(prefix, "audit")
+    return _tenant_key(prefix, organization_id, "audit")
+
+
+def audit_entry(entry_id: str, *, prefix: str = "bull") -> str:
+    """Hash: one entry of the audit. TTL 1 year."""
+    return _key(prefix, "audit-entry", entry_id)
+
+
+def sessions(*, prefix: str = "bull") -> str:
+    """Sorted set: the digests of the board's sessions by the time they end at the latest. No TTL: trimmed when read."""
+    return _key(prefix, "sessions")
+
+
+def session(digest: str, *, prefix: str = "bull") -> str:
+    """Hash: one session on the board, under the SHA-256 of its secret. TTL 1 hour after it was last used."""
+    return _key(prefix, "session", digest)
+
+
+def login_link(digest: str, *, prefix: str = "bull") -> str:
+    """Hash: who a link logs in, once, under the SHA-256 of its secret. TTL 15 minutes."""
+    return _key(prefix, "login-link", digest)
+
+
+def login_attempts(address: str, *, prefix: str = "bull") -> str:
+    """String: counts failed logins from one address. TTL 15 minutes."""
+    return _key(prefix, "login-attempts", address)
+
+
+# --- what all of the above are made of ------------------------------------------------------------------------
 
 
 def _tenant_key(prefix: str, organization_id: str, *parts: str) -> str:

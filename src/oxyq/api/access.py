@@ -1,18 +1,20 @@
 """Who may pass: the token in the header, then the role, then the organization."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final
 
-from fastapi import Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from oxyq.api.errors import ApiError
-from oxyq.api.tokens import BadToken, Principal, Role, Verifier
+from oxyq.access.permissions import Permission, is_granted, roles_with
+from oxyq.access.tokens import BadToken, Principal, Verifier
+from oxyq.api.errors import ApiError, as_api_error
+from oxyq.audit import AuditLog, Deed, Door
 from oxyq.errors import InvalidPayload, NotFound
 
-ADDERS: Final[frozenset[Role]] = frozenset(("service", "operator", "owner"))
-"""Who may add jobs and act; everyone with a token may look."""
+DONE: Final = "done"
+Authenticate = Callable[..., Awaitable[None]]
 
 # Only for the OpenAPI page: it would take "bearer", tabs and the first of two headers, so the header is read here.
 _SHOWN_SCHEME: Final = HTTPBearer(
@@ -21,10 +23,54 @@ _SHOWN_SCHEME: Final = HTTPBearer(
 _BEARER: Final = re.compile(r"Bearer (\S+)", re.ASCII)
 
 
-class Access:
+class DoorKeeper:
+    """Says for each route who may pass, and writes down what they do; `authenticate` tells who is there.
+
+    Every route but the few open ones is made with `look` or `deed`: a test walks the table of routes.
+    """
+
+    def __init__(self, door: Door, authenticate: Authenticate, audit: AuditLog) -> None:
+        self._door = door
+        self._authenticate = authenticate
+        self._audit = audit
+
+    def look(self, permission: Permission = Permission.LOOK) -> list[Any]:
+        """The dependencies of a route that changes nothing."""
+        return [Depends(self._authenticate), Depends(permitted(permission))]
+
+    def deed(self, action: str, permission: Permission = Permission.ACT) -> list[Any]:
+        """The dependencies of a route that changes something: it is in the audit before it is done.
+
+        `action` is two words such as `job.retry`. The entry's target is what the address names; a handler may say it
+        better, and add more, with `tell_audit`.
+        """
+        return [*self.look(permission), Depends(self._audited(action))]
+
+    def _audited(self, action: str) -> Callable[[Request], AsyncIterator[None]]:
+        async def audited(request: Request) -> AsyncIterator[None]:
+            principal = caller(request)
+            organization_id = principal.org or request.query_params.get("organizationId")
+            target = "/".join(str(part) for part in request.path_params.values())
+            address = request.client.host if request.client else ""
+            deed = Deed(action, target, principal.sub, principal.role, self._door, organization_id, address)
+            entry_id = await self._audit.begin(deed)
+            request.state.audit_detail = {}
+            try:
+                yield
+            except Exception as error:
+                await self._audit.end(entry_id, as_api_error(error).code, request.state.audit_detail)
+                raise
+            await self._audit.end(entry_id, DONE, request.state.audit_detail)
+
+        audited.__name__ = f"audited_{action.replace('.', '_')}"
+        return audited
+
+
+class Access(DoorKeeper):
     """Lets requests with a good token through and remembers who sent them."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, audit: AuditLog) -> None:
+        super().__init__("api", self.authenticated, audit)
         self._verifier = verifier
 
     async def authenticated(self, request: Request, _shown: Annotated[object, Security(_SHOWN_SCHEME)] = None) -> None:
@@ -40,17 +86,41 @@ class Access:
             ) from None  # fmt: skip
 
 
+def permitted(permission: Permission) -> Callable[[Request], Awaitable[None]]:
+    """The check that the caller's role allows this."""
+
+    async def check(request: Request) -> None:
+        role = caller(request).role
+        if not is_granted(role, permission):
+            allowed = ", ".join(roles_with(permission))
+            raise ApiError(403, "forbidden", f"the role {role} may not {permission} here; use a token of {allowed}")
+
+    check.__name__ = f"may_{permission}"
+    return check
+
+
+may_add = permitted(Permission.ACT)
+"""Refuse callers whose role may only look."""
+
+
+def tell_audit(request: Request, **detail: object) -> None:
+    """Add to what the audit says of this request; never texts or numbers of people."""
+    request.state.audit_detail.update(detail)
+
+
+def whole_installation(request: Request) -> None:
+    """Refuse callers whose token is for one organization, where what they ask for concerns all.
+
+    Raises ApiError 403.
+    """
+    if caller(request).org is not None:
+        raise ApiError(403, "forbidden", "this concerns all organizations; your token is for one of them")
+
+
 def caller(request: Request) -> Principal:
     """Who sent this request, on any route behind `Access.authenticated`."""
     principal: Principal = request.state.principal
     return principal
-
-
-async def may_add(request: Request) -> None:
-    """Refuse callers whose role may only look."""
-    role = caller(request).role
-    if role not in ADDERS:
-        raise ApiError(403, "forbidden", f"the role {role} may only look; use a token of {', '.join(sorted(ADDERS))}")
 
 
 def require_organization(principal: Principal, organization_id: object) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from oxyq.access.tokens import Verifier, signing_secret
 from oxyq.api.access import Access
 from oxyq.api.automation_schedules import Schedules
 from oxyq.api.automations import Automations
@@ -20,7 +21,6 @@ from oxyq.api.instances import InstanceRoutes
 from oxyq.api.intake import Intake
 from oxyq.api.job_status import JobLookup
 from oxyq.api.openapi import add_body_schemas
-from oxyq.api.tokens import Verifier, signing_secret
 from oxyq.api.webhooks import Webhooks
 from oxyq.app import App
 from oxyq.queues import DEAD_LETTER
@@ -54,7 +54,7 @@ def create_api(app: App) -> FastAPI:
         # A redirect would be built from the Host header, which anyone may forge.
         redirect_slashes=False,
     )
-    access = Access(Verifier(signing_secret(app.settings)))
+    access = Access(Verifier(signing_secret(app.settings)), app.audit)
     shown = {name: queue for name, queue in app.queues.items() if name != DEAD_LETTER}
     campaigns = CampaignLookup(app)
     drafts = Drafts(app, campaigns)

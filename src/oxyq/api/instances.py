@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from oxyq.access.tokens import Role
 from oxyq.api.access import Access, caller, tenant
 from oxyq.api.body import BODY_BYTES, has_body, read_object
 from oxyq.api.campaign_lookup import CampaignLookup
@@ -16,7 +17,6 @@ from oxyq.api.deadline import carried_through, redis_deadline
 from oxyq.api.errors import RETRY_AFTER_SECONDS, ApiError
 from oxyq.api.openapi import ORGANIZATION_PARAMETER, error_answers
 from oxyq.api.query import query_parameters
-from oxyq.api.tokens import Role
 from oxyq.app import App
 from oxyq.errors import InvalidPayload, NotAllowed, NotFound
 from oxyq.gateways.base import ConnectionState, GatewayError, InstanceHalted, NeverWill

@@ -39,7 +39,7 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Print a token (JWT) that is signed with OXYQ_JWT_SECRET."""
-    from oxyq.api.tokens import issue as issue_token
+    from oxyq.access.tokens import issue as issue_token
 
     try:
         token = issue_token(settings_of_this_process(), sub, role, org, round(expires))

@@ -9,7 +9,7 @@ import pytest
 import redis.asyncio
 
 from oxyq.api.application import create_api
-from oxyq.api.tokens import issue
+from oxyq.access.tokens import issue
 from oxyq.app import App, open_app
 from oxyq.organizations import Organization
 from oxyq.settings import Settings, load_settings

@@ -13,7 +13,7 @@ from oxyq.api.campaign_lookup import CampaignLookup
 from oxyq.api.errors import answer_errors
 from oxyq.api.guard import Guard
 from oxyq.api.instances import InstanceRoutes
-from oxyq.api.tokens import Verifier, signing_secret
+from oxyq.access.tokens import Verifier, signing_secret
 from oxyq.api.webhooks import Webhooks
 from oxyq.app import App
 from oxyq.errors import ConfigurationError, InvalidPayload

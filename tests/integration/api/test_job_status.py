@@ -6,7 +6,7 @@ import httpx
 import pytest
 import redis.asyncio
 
-from oxyq.api.tokens import ROLES
+from oxyq.access.tokens import ROLES
 from oxyq.app import App
 from tests.integration.api.conftest import As
 from tests.integration.api.payloads import BODIES, MESSAGE

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from oxyq.api.tokens import issue
+from oxyq.access.tokens import issue
 from oxyq.settings import load_settings
 from tests.integration.api.payloads import BODIES, MESSAGE
 from tests.integration.api.server_process import SECRET, ServerProcess

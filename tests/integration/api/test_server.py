@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from oxyq.api.tokens import issue
+from oxyq.access.tokens import issue
 from oxyq.settings import load_settings
 from tests.integration.api.payloads import MESSAGE
 from tests.integration.api.server_process import SECRET, ServerProcess

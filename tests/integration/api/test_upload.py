@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from oxyq.api.tokens import issue
+from oxyq.access.tokens import issue
 from oxyq.app import open_app
 from oxyq.organizations import Organization
 from oxyq.settings import load_settings

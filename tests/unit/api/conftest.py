@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 
 from oxyq.api.application import create_api
-from oxyq.api.tokens import issue
+from oxyq.access.tokens import issue
 from oxyq.app import open_app
 from oxyq.settings import Settings, load_settings
-from tests.unit.api.forge import SECRET
+from tests.unit.access.forge import SECRET
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from oxyq.api.tokens import ROLES, issue
+from oxyq.access.tokens import ROLES, issue
 from oxyq.settings import Settings
-from tests.unit.api.forge import forge, good_claims
+from tests.unit.access.forge import forge, good_claims
 
 #: Webhooks bring a proof of their own.
 WEBHOOKS = {"/webhooks/{gateway}/{instance}", "/webhooks/cloud/{instance}"}

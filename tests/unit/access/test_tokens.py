@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxyq.api.tokens import ROLES, BadToken, Principal, Verifier, issue, signing_secret
+from oxyq.access.tokens import ROLES, BadToken, Principal, Verifier, issue, signing_secret
 from oxyq.errors import ConfigurationError, InvalidPayload
 from oxyq.settings import Settings, load_settings
-from tests.unit.api.forge import HEADER, SECRET, forge, good_claims, part
+from tests.unit.access.forge import HEADER, SECRET, forge, good_claims, part
 
 PUBLIC_KEY = (
     "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----"
@@ -268,7 +268,7 @@ def test_a_token_ends_when_it_was_said_to(
     settings: Settings, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hundred_seconds_ago = time.time() - 100
-    monkeypatch.setattr("oxyq.api.tokens.time.time", lambda: hundred_seconds_ago)
+    monkeypatch.setattr("oxyq.access.tokens.time.time", lambda: hundred_seconds_ago)
 
     over, valid = (issue(settings, "ana", "viewer", expires_seconds=seconds) for seconds in (60, 200))
 
