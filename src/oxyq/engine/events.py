@@ -18,19 +18,24 @@ class JobCompleted:
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """An attempt failed; `retry_in_ms` is None when it was the last one and the job is buried."""
+    """An attempt failed; `retry_in_ms` is None when it was the last one and the job is buried.
+
+    `seconds` is how long the handler ran; None for a job that failed without being run.
+    """
 
     job: Job
     reason: str
     retry_in_ms: int | None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobPostponed:
-    """A job asked to run later, without using up an attempt."""
+    """A job asked to run later, without using up an attempt; `seconds` is how long the handler ran."""
 
     job: Job
     delay_ms: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

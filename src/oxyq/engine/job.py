@@ -78,6 +78,18 @@ class Job:
         return _number(self._fields, b"timestamp")
 
     @property
+    def ready_ms(self) -> int | None:
+        """When it could first run (ms since 1970); None when it ran before, since nobody notes when it could again."""
+        # A retry by hand takes `ats` away; `pb`, whoever ran it last, stays.
+        if self._fields.get(b"ats", b"1") != b"1" or b"pb" in self._fields:
+            return None
+        try:
+            # Asked for every job, so without the detours of `timestamp_ms`.
+            return int(self._fields[b"timestamp"]) + self.stored.delay_ms
+        except (KeyError, ValueError):
+            return None
+
+    @property
     def priority(self) -> int:
         """Its priority; 1 is the most urgent, 0 goes before all."""
         return _number(self._fields, b"priority")

@@ -8,6 +8,8 @@ RESERVED = frozenset(
     "active wait waiting-children paused completed failed delayed repeat stalled limiter prioritized id "
     "stalled-check meta pc events marker de metrics accepted turns".split()
 )
+#: States that BullMQ keeps as lists; the others are sorted sets.
+LISTS = frozenset(("wait", "active", "paused"))
 JOB_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.@+=~")
 LONGEST_JOB_ID = 200
 LONGEST_QUEUE_NAME = 100

@@ -346,12 +346,12 @@ def _event(job: Job, settlement: Settlement, seconds: float, warning: str | None
         case Completed():
             return JobCompleted(job, seconds, warning)
         case Delayed(counts=False, delay_ms=delay_ms):
-            return JobPostponed(job, delay_ms)
+            return JobPostponed(job, delay_ms, seconds)
         case Delayed(delay_ms=delay_ms, fields=fields):
-            return JobFailed(job, fields[1] if fields else "", delay_ms)
+            return JobFailed(job, fields[1] if fields else "", delay_ms, seconds)
         case Retried(fields=fields):
-            return JobFailed(job, fields[1], 0)
+            return JobFailed(job, fields[1], 0, seconds)
         case FailedForGood(reason=reason):
-            return JobFailed(job, reason, None)
+            return JobFailed(job, reason, None, seconds)
         case HandedBack():
             return JobHandedBack(job.queue, job.id)

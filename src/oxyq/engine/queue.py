@@ -8,13 +8,16 @@ from functools import lru_cache
 from oxyq.engine.adding import Adder, Adding
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.connection import RedisReplyError, Reply
+from oxyq.engine.glimpses import Glimpses
 from oxyq.engine.hub import DEFAULT_URL, Hub
+from oxyq.engine.job_control import JobControl
 from oxyq.engine.job_ids import new_job_id
 from oxyq.engine.json_text import as_int, decode_json, encode_json
-from oxyq.engine.keys import QueueKeys, check_job_id
+from oxyq.engine.keys import LISTS, QueueKeys, check_job_id
 from oxyq.engine.options import Entry, JobOptions, stored_form
 from oxyq.engine.record import JobRecord, read_record
 from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
+from oxyq.engine.scripts import DELAYED_SHIFT as DELAYED_SHIFT
 from oxyq.engine.scripts import NewJob, QueueScripts, as_text, now_ms
 from oxyq.engine.settlement import Keep, RawJob
 from oxyq.errors import IdConflict, InvalidPayload
@@ -22,9 +25,6 @@ from oxyq.outcomes import JsonValue
 
 #: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
 STATES = ("wait", "prioritized", "active", "delayed", "waiting-children", "completed", "failed")
-LISTS = frozenset(("wait", "active", "paused"))
-#: BullMQ's score of a delayed job is its time in ms times 4096, and a counter below.
-DELAYED_SHIFT = 12
 #: Jobs removed or moved per call, so that no call keeps Redis busy for long.
 BATCH = 200
 
@@ -49,6 +49,8 @@ class Queue:
         grave = QueueKeys(dead_letter_queue, self._hub.prefix) if dead_letter_queue else None
         self.scripts = QueueScripts(self.keys, self._hub.commands, grave)
         self.schedulers = Schedulers(self.scripts)
+        self.control = JobControl(self.scripts, self._until_ready)
+        self.glimpses = Glimpses(self.scripts, self._until_ready)
         self._adder = Adder(self.scripts, self._until_ready)
         self.patience_seconds = patience_seconds
 
@@ -133,6 +135,16 @@ class Queue:
             "failed": numbers["failed"],
         }
 
+    async def lengths(self, states: Sequence[str]) -> list[int]:
+        """How many jobs are in each of these STATES."""
+        await self._hub.commands.ready(self.patience_seconds)
+        return await self.scripts.counts(list(states))
+
+    async def ended_before(self, state: str, at_ms: int) -> int:
+        """How many jobs that are completed, or failed, ended before a time."""
+        [count] = await self._calls(("ZCOUNT", self.keys.base + state, "-inf", f"({at_ms}"))
+        return as_int(count) or 0
+
     async def finished_ever(self) -> tuple[int, int]:
         """How many jobs completed and failed since the queue exists (BullMQ's metrics, which never shrink)."""
         completed, failed = await self._calls(
@@ -144,6 +156,15 @@ class Queue:
         """Whether workers are told to take nothing."""
         [paused] = await self._calls(("HEXISTS", self.keys.meta, "paused"))
         return paused == 1
+
+    async def limits(self) -> tuple[bool, int | None, int | None]:
+        """Whether it is paused; how many jobs all workers may run at once, and may start per window (None: no limit).
+
+        The window is the workers' own where they have one: BullMQ's scripts take only the number from here.
+        """
+        [found] = await self._calls(("HMGET", self.keys.meta, "paused", "concurrency", "max"))
+        paused, concurrency, most = found if isinstance(found, list) else (None, None, None)
+        return paused is not None, as_int(concurrency), as_int(most)
 
     async def state(self, job_id: str) -> str:
         """Where a job is: completed, failed, delayed, active, waiting, prioritized, waiting-children or unknown."""

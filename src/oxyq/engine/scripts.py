@@ -46,6 +46,8 @@ PACKAGE_SCRIPTS: Final[dict[str, int]] = {
     "addLog": 2,
     "addPrioritizedJob": 9,
     "addStandardJob": 9,
+    "changeDelay": 4,
+    "changePriority": 7,
     "cleanJobsInSet": 3,
     "extendLocks": 1,
     "getCounts": 1,
@@ -70,9 +72,11 @@ PACKAGE_SCRIPTS: Final[dict[str, int]] = {
 #: refused. Without this a queue that filled Redis could never be drained.
 RUN_WHEN_MEMORY_IS_FULL: Final = frozenset(
     "bury cleanJobsInSet expel extendLocks fail_and_bury moveJobFromActiveToWait moveStalledJobsToWait moveToActive "
-    "moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob settle_and_fetch".split()
+    "moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob seize settle_and_fetch".split()
 )
 
+#: BullMQ's score of a delayed job is its time in ms times 4096, and a counter below.
+DELAYED_SHIFT: Final = 12
 #: Data points of BullMQ's per-minute metrics that are kept: two weeks, as Bull Board charts at most.
 METRICS_POINTS: Final = 20_160
 #: Fields by which BullMQ shortens option names in a stored job.
@@ -189,6 +193,32 @@ class Look:
     active: int
     some_are_ready: bool
     next_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a look at one job found: `lua/look.lua` says what. Times are ms."""
+
+    state: str
+    fields: dict[bytes, bytes]
+    too_long: dict[str, int]
+    data_sha1: str
+    lock_ms: int | None
+    due_ms: int | None
+    log_lines: int
+    children: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A few things of a job: what `lua/peek.lua` reads, `values` being fields of its data; "" is what is not there."""
+
+    id: str
+    name: str
+    error: str
+    at_ms: int
+    """When it ended, or else was added."""
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +458,72 @@ class QueueScripts:
         ]
         return as_text(await self._package("getStateV2", keys, [job_id, k.job(job_id)]))
 
+    async def look(self, job_id: str, longest_field: int) -> Sight | str | None:
+        """One job at one moment, without fields that are longer; None if there is none, a type if its key is no job."""
+        k = self.keys
+        keys = [
+            k.job(job_id), k.lock(job_id), k.logs(job_id), k.wait, k.active, k.paused, k.delayed, k.prioritized,
+            k.completed, k.failed, k.waiting_children,
+        ]  # fmt: skip
+        reply = await self._runner.run(our_script("look"), keys, [job_id, longest_field])
+        if not isinstance(reply, list):
+            return None if reply is None else as_text(reply)
+        lock_ms, place = _int(reply[4]), reply[5]
+        return Sight(
+            state=as_text(reply[0]),
+            fields=_fields(reply[1]),
+            too_long={name: int(size) for name, size in _pairs(reply[2])},
+            data_sha1=as_text(reply[3]),
+            lock_ms=lock_ms if lock_ms >= 0 else None,
+            due_ms=None if place is None else int(float(as_text(place))) >> DELAYED_SHIFT,
+            log_lines=_int(reply[6]),
+            children=(_int(reply[7]), _int(reply[8]), _int(reply[9]), _int(reply[10])),
+        )
+
+    async def seize(self, job_id: str, token: str, lock_ms: int) -> RawJob | None:
+        """Take an active job away from whoever runs it; None when it is not active."""
+        keys = [self.keys.active, self.keys.job(job_id), self.keys.lock(job_id)]
+        reply = await self._runner.run(our_script("seize"), keys, [job_id, token, lock_ms])
+        return RawJob(job_id, token, _fields(reply)) if isinstance(reply, list) else None
+
+    async def reschedule(self, job_id: str, delay_ms: int, stored_options: bytes, options_json: str) -> int:
+        """Run a delayed job in `delay_ms`; the answers are those of `lua/reschedule.lua`."""
+        k = self.keys
+        arguments: list[Argument] = [delay_ms, now_ms(), job_id, k.job(job_id), stored_options, options_json]
+        keys = [k.delayed, k.meta, k.marker, k.events]
+        return _int(await self._runner.run(our_script("reschedule"), keys, arguments))
+
+    async def change_priority(self, job_id: str, priority: int) -> bool:
+        """Give a job another priority, and its place by that if it is ready; False when it is gone."""
+        k = self.keys
+        keys = [k.wait, k.paused, k.meta, k.prioritized, k.active, k.pc, k.marker]
+        return _int(await self._package("changePriority", keys, [priority, k.base, job_id, "0"])) == 0
+
+    async def update_data(self, job_id: str, data_sha1: str, data_json: str) -> int:
+        """Replace what a job carries; the answers are those of `lua/update_data.lua`."""
+        keys = [self.keys.job(job_id), self.keys.lock(job_id), self.keys.active]
+        return _int(await self._runner.run(our_script("update_data"), keys, [job_id, data_sha1, data_json]))
+
+    async def peek(
+        self, state: str, first: int, last: int, names: Sequence[str], *, reversed: bool = False
+    ) -> "list[Glimpse]":
+        """A few things of the jobs at these places of a state, in Redis's order or from its end; `lua/peek.lua`."""
+        arguments: list[Argument] = [self.keys.base, len(names), *names, "reversed" if reversed else "places"]
+        reply = await self._runner.run(our_script("peek"), [self.keys.base + state], [*arguments, first, last])
+        return _glimpses(reply, len(names))
+
+    async def peek_at(self, ids: Sequence[str], names: Sequence[str]) -> "list[Glimpse]":
+        """As `peek`, of these jobs; fewer than were asked for when they carry much."""
+        arguments: list[Argument] = [self.keys.base, len(names), *names, "ids", *ids]
+        return _glimpses(await self._runner.run(our_script("peek"), [self.keys.wait], arguments), len(names))
+
+    async def find_text(self, ids: Sequence[str], text: str) -> tuple[int, list[int]]:
+        """How many of these jobs were looked at, and which hold the text (places in `ids`); `lua/find_text.lua`."""
+        reply = _list(
+            await self._runner.run(our_script("find_text"), [self.keys.meta], [self.keys.base, text.lower(), *ids])
+        )
+        return _int(reply[0]), [_int(place) - 1 for place in reply[1:]]
+
     async def pause(self, *, paused: bool) -> int:
         """Stop or let go all workers of the queue; returns how many jobs of BullMQ 4's paused list are left."""
         k = self.keys
@@ -472,6 +568,18 @@ class QueueScripts:
             our_script("bury"),
             [*_standard_add_keys(grave), grave.job(burial.job_id), self.keys.job(job_id)],
             [*_burial_arguments(grave, burial), finished_on],
+        )
+        return _int(reply) == 1
+
+    async def bury_ready(self, job_id: str, state: str, burial: Burial) -> bool:
+        """Put a job that is in this state, and has not run, among the dead letters; False when it is not there."""
+        grave, k = self.dead_letters, self.keys
+        if grave is None:
+            return False
+        reply = await self._runner.run(
+            our_script("bury_ready"),
+            [k.job(job_id), k.repeat, *_standard_add_keys(grave), grave.job(burial.job_id), k.base + state],
+            [job_id, "0", k.base, *_burial_arguments(grave, burial)],
         )
         return _int(reply) == 1
 
@@ -673,6 +781,19 @@ def _fetched(reply: Reply, token: str) -> Fetched:
 def _pairs(flat: Reply) -> list[tuple[str, str]]:
     items = iter(_list(flat))
     return [(as_text(first), as_text(second)) for first, second in zip(items, items, strict=True)]
+
+
+def _glimpses(flat: Reply, values: int) -> list[Glimpse]:
+    texts = [as_text(part) for part in _list(flat)]
+    width = 4 + values
+    return [
+        Glimpse(texts[i], texts[i + 1], texts[i + 2], _ms(texts[i + 3]), tuple(texts[i + 4 : i + width]))
+        for i in range(0, len(texts), width)
+    ]
+
+
+def _ms(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) <= 15 else 0
 
 
 def _fields(flat: Reply) -> dict[bytes, bytes]:

@@ -13,9 +13,13 @@ REMEMBERED_TEXTS, LONGEST_REMEMBERED = 512, 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredOptions:
-    """What every attempt asks for; `keep_...` is None when the job leaves it to its worker. Shared: never change it."""
+    """What every attempt asks for; `keep_...` is None when the job leaves it to its worker. Shared: never change it.
+
+    `delay_ms` is the delay the job was added with; the one in its hash becomes 0 when it has passed.
+    """
 
     attempts: int
+    delay_ms: int
     keep_completed: Keep | None
     keep_failed: Keep | None
 
@@ -40,6 +44,7 @@ def _read(raw: bytes) -> StoredOptions:
     options = options_object(raw)
     return StoredOptions(
         max(as_int(options.get("attempts")) or 1, 1),
+        max(as_int(options.get("delay")) or 0, 0),
         _keep(options.get("removeOnComplete")),
         _keep(options.get("removeOnFail")),
     )
