@@ -1,8 +1,9 @@
 """Who did what, when, to what, from where: every write that a person or a program asks for, kept for a year."""
 
 import asyncio
+import itertools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
@@ -16,6 +17,11 @@ from oxyq.outcomes import JsonValue
 LONGEST_TEXT: Final = 500
 ASKED: Final = "asked"
 """The outcome of what has not ended, or whose end nobody could write down."""
+DONE: Final = "done"
+"""The outcome of what was done; all others are codes of errors."""
+#: Entries that are looked at in one go, and at most for one page: a filter may fit few of them.
+_AT_ONCE: Final = 100
+_MOST_LOOKED_AT: Final = 2_000
 
 Door = Literal["api", "board", "cli"]
 
@@ -43,6 +49,46 @@ class AuditEntry:
     outcome: str
     detail: Mapping[str, JsonValue] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, JsonValue]:
+        """For machines to read."""
+        return {
+            "id": self.id,
+            "at": self.at_ms,
+            "action": self.deed.action,
+            "target": self.deed.target,
+            "by": self.deed.by,
+            "role": self.deed.role,
+            "door": self.deed.door,
+            "organizationId": self.deed.organization_id,
+            "address": self.deed.address,
+            "outcome": self.outcome,
+            "detail": dict(self.detail),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries are meant: of one organization, of one person, of one kind (`job` stands for all `job.…`)."""
+
+    organization_id: str | None = None
+    by: str | None = None
+    action: str | None = None
+
+    def fits(self, entry: AuditEntry) -> bool:
+        """Whether an entry of the organization's index is meant."""
+        deed = entry.deed
+        return self.by in (None, deed.by) and (
+            self.action in (None, deed.action) or deed.action.startswith(f"{self.action}.")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Some entries, newest first; `next` is where the older ones begin, None when there are none."""
+
+    entries: Sequence[AuditEntry]
+    next: str | None
+
 
 class AuditLog:
     """The audit of one installation, in Redis.
@@ -52,11 +98,13 @@ class AuditLog:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._count = itertools.count()
 
     async def begin(self, deed: Deed) -> str:
         """Write down what is asked for; returns the entry's id. Raises QueueUnavailable."""
         at_ms = now_ms()
-        entry_id = f"{at_ms:013}-{secrets.token_hex(6)}"
+        # What one process writes within a millisecond stays in its order.
+        entry_id = f"{at_ms:013}-{next(self._count) % 0x10000:04x}{secrets.token_hex(4)}"
         key, oldest = self._entry(entry_id), at_ms - redis_keys.AUDIT_SECONDS * 1000
         fields = {
             "at": str(at_ms), "action": deed.action, "target": deed.target[:LONGEST_TEXT], "by": deed.by,
@@ -77,28 +125,77 @@ class AuditLog:
         )
         return entry_id
 
-    async def end(self, entry_id: str, outcome: str, detail: Mapping[str, JsonValue] | None = None) -> None:
-        """Write down what became of it. Raises QueueUnavailable."""
+    async def end(
+        self,
+        entry_id: str,
+        outcome: str,
+        detail: Mapping[str, JsonValue] | None = None,
+        organization_id: str | None = None,
+    ) -> None:
+        """Write down what became of it, and whose things it was about if that was not known before.
+
+        Raises QueueUnavailable.
+        """
         fields = ["outcome", outcome[:LONGEST_TEXT]]
+        if organization_id is not None:
+            fields += ["org", organization_id]
         if detail:
             fields += ["detail", encode_json(dict(detail))]
-        await self._hub.commands.ready()
-        await self._hub.commands.call("HSET", self._entry(entry_id), *fields)
+        commands = self._hub.commands
+        await commands.ready()
+        writing = [commands.call("HSET", self._entry(entry_id), *fields)]
+        if organization_id is not None:
+            index = self._index(organization_id)
+            writing += [
+                commands.call("ZADD", index, int(entry_id.partition("-")[0]), entry_id),
+                commands.call("EXPIRE", index, redis_keys.AUDIT_SECONDS),
+            ]
+        await asyncio.gather(*writing)
 
-    async def latest(
-        self, organization_id: str | None = None, *, before: str | None = None, limit: int = 50
-    ) -> list[AuditEntry]:
-        """The last entries, newest first: of one organization, or all; those before the entry `before`."""
+    async def write(self, deed: Deed, detail: Mapping[str, JsonValue] | None = None) -> None:
+        """Write down what was done in the same moment. Raises QueueUnavailable."""
+        await self.end(await self.begin(deed), DONE, detail)
+
+    async def page(self, wanted: Wanted, *, before: str | None = None, limit: int = 50) -> AuditPage:
+        """Entries that fit, newest first; `before` is `next` of the page before. Raises QueueUnavailable.
+
+        A page may have fewer than `limit`, and still a next one: of 2,000 entries that were looked at few may fit.
+        """
+        start, found = await self._place_after(wanted.organization_id, before), list[AuditEntry]()
+        last: str | None = None
+        for at in range(start, start + _MOST_LOOKED_AT, _AT_ONCE):
+            ids = await self._ids(wanted.organization_id, at)
+            entries = await self._entries(ids)
+            found += [entry for entry in entries if entry is not None and wanted.fits(entry)]
+            if len(found) > limit:
+                return AuditPage(found[:limit], found[limit - 1].id)
+            if len(ids) < _AT_ONCE:
+                return AuditPage(found, None)
+            last = ids[-1]
+        return AuditPage(found, last)
+
+    async def _place_after(self, organization_id: str | None, entry_id: str | None) -> int:
+        """How many entries are not older than this one."""
+        if entry_id is None:
+            return 0
         index, commands = self._index(organization_id), self._hub.commands
         await commands.ready()
-        # An entry's id begins with its time, so equal scores are in the order of their ids.
-        start = "+inf" if before is None else f"{before.partition('-')[0]}"
-        found = await commands.call("ZRANGE", index, start, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit + 100)
-        ids = [as_text(one) for one in (found if isinstance(found, list) else ())]
-        ids = [one for one in ids if before is None or one < before][:limit]
-        replies = await asyncio.gather(*(commands.call("HGETALL", self._entry(one)) for one in ids))
-        entries = (_entry(one, reply) for one, reply in zip(ids, replies, strict=True))
-        return [entry for entry in entries if entry is not None]
+        place = await commands.call("ZREVRANK", index, entry_id)
+        if isinstance(place, int):
+            return place + 1
+        # It was a year old, and was dropped meanwhile.
+        count = await commands.call("ZCARD", index)
+        return count if isinstance(count, int) else 0
+
+    async def _ids(self, organization_id: str | None, first: int) -> Sequence[str]:
+        commands = self._hub.commands
+        await commands.ready()
+        found = await commands.call("ZREVRANGE", self._index(organization_id), first, first + _AT_ONCE - 1)
+        return [as_text(one) for one in (found if isinstance(found, list) else ())]
+
+    async def _entries(self, ids: Sequence[str]) -> list[AuditEntry | None]:
+        replies = await asyncio.gather(*(self._hub.commands.call("HGETALL", self._entry(one)) for one in ids))
+        return [_entry(one, reply) for one, reply in zip(ids, replies, strict=True)]
 
     def _entry(self, entry_id: str) -> str:
         return redis_keys.audit_entry(entry_id, prefix=self._hub.prefix)

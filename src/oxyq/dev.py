@@ -17,6 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from oxyq.access.login_links import link_address
+from oxyq.access.tokens import Principal
 from oxyq.app import App, open_app
 from oxyq.demo_baileys import bridged_whatsapp, simulated_again
 from oxyq.errors import OxyqError
@@ -147,7 +149,8 @@ async def _dev(settings: Settings) -> int:
         url = await stack.enter_async_context(http_server(app))
         whatsapp = await stack.enter_async_context(_whatsapp(app, shop, url))
         await stack.enter_async_context(running_workers(app))
-        print(_welcome(url, whatsapp), flush=True)
+        link = await app.login_links.make(Principal("dev", "owner"))
+        print(_welcome(url, whatsapp, link_address(f"{url}/admin/queues", link)), flush=True)
         demo = asyncio.ensure_future(_talk(app, shop, whatsapp))
         view = asyncio.ensure_future(_show(app, whatsapp, console, url)) if console.is_terminal else None
         broken: asyncio.Future[object] = asyncio.ensure_future(whatsapp.broken())
@@ -173,10 +176,12 @@ async def _whatsapp(app: App, shop: Organization, url: str) -> AsyncIterator[Dem
         yield SimulatedWhatsApp(app, shop)
 
 
-def _welcome(url: str, whatsapp: DemoWhatsApp) -> str:
+def _welcome(url: str, whatsapp: DemoWhatsApp, link: str) -> str:
     return "\n".join(
         (
             f"Oxyq is up: {url}",
+            f"  board    {link}",
+            "           (once, within 15 minutes; another: .venv/bin/oxyq token link --role owner --sub me)",
             f"  queues   curl {url}/health/queues",
             f"  API      {url}/docs   (a token: .venv/bin/oxyq token issue --role owner --sub me)",
             f"  sent     {whatsapp.welcome}",

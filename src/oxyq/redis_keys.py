@@ -18,6 +18,8 @@ REACHED_SECONDS = 24 * 3600
 CONVERSATION_SECONDS = 30 * 24 * 3600
 ALIAS_SECONDS = 365 * 24 * 3600
 AUDIT_SECONDS = 365 * 24 * 3600
+STATISTICS_SECONDS = 90 * 24 * 3600
+TASK_SECONDS = 7 * 24 * 3600
 
 #: What quoting leaves as it is: most parts, and looking is ten times as fast.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -116,6 +118,16 @@ def campaign_open(organization_id: str, campaign_id: str, *, prefix: str = "bull
 def campaign_returned(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
     """List: places of rows that were taken back, or are to be sent again: released before all others. TTL 30 days."""
     return _tenant_key(prefix, organization_id, "campaign-returned", campaign_id)
+
+
+def campaign_exceptions(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
+    """Sorted set: contacts who did not simply get it, by what happened and their row (note.lua). TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-exceptions", campaign_id)
+
+
+def campaign_check(organization_id: str, campaign_id: str, *, prefix: str = "bull") -> str:
+    """String: what a look at a draft's recipients found, and the fingerprint of what was looked at. TTL 30 days."""
+    return _tenant_key(prefix, organization_id, "campaign-check", campaign_id)
 
 
 def message(organization_id: str, message_key: str, *, prefix: str = "bull") -> str:
@@ -222,6 +234,21 @@ def pacing_pair(organization_id: str, instance_id: str, recipient: str, *, prefi
     return _tenant_key(prefix, organization_id, "pacing-pair", instance_id, recipient)
 
 
+def held(organization_id: str, *, prefix: str = "bull") -> str:
+    """Sorted set: "queue id" of the jobs that wait until it is resumed, by when they were held. No TTL: until then."""
+    return _tenant_key(prefix, organization_id, "held")
+
+
+def holding(*, prefix: str = "bull") -> str:
+    """Set: the organizations of which jobs are held. No TTL: until they are resumed."""
+    return _key(prefix, "holding")
+
+
+def opted_out(organization_id: str, *, prefix: str = "bull") -> str:
+    """Sorted set: the contacts who want no campaigns, by since when. No TTL, as for each in it."""
+    return _tenant_key(prefix, organization_id, "opted-out")
+
+
 # --- the board and those who use it ---------------------------------------------------------------------------
 
 
@@ -248,13 +275,82 @@ def session(digest: str, *, prefix: str = "bull") -> str:
 
 
 def login_link(digest: str, *, prefix: str = "bull") -> str:
-    """Hash: who a link logs in, once, under the SHA-256 of its secret. TTL 15 minutes."""
+    """String: who a link logs in, once, as JSON, under the SHA-256 of its secret. TTL 15 minutes."""
     return _key(prefix, "login-link", digest)
 
 
 def login_attempts(address: str, *, prefix: str = "bull") -> str:
     """String: counts failed logins from one address. TTL 15 minutes."""
     return _key(prefix, "login-attempts", address)
+
+
+def revoked_token(token_id: str, *, prefix: str = "bull") -> str:
+    """String: the token with this id is not good any more. TTL 10 years, as long as a token may be good."""
+    return _key(prefix, "revoked-token", token_id)
+
+
+def revoked_person(sub: str, *, prefix: str = "bull") -> str:
+    """String: what this person was given up to this second is not good any more. TTL 10 years."""
+    return _key(prefix, "revoked-person", sub)
+
+
+# --- bulk tasks -----------------------------------------------------------------------------------------------
+
+
+def tasks(organization_id: str | None, *, prefix: str = "bull") -> str:
+    """Sorted set: bulk tasks by the time they were ordered, of one organization or (None) all. TTL 7 days, each."""
+    if organization_id is None:
+        return _key(prefix, "tasks")
+    return _tenant_key(prefix, organization_id, "tasks")
+
+
+def open_tasks(*, prefix: str = "bull") -> str:
+    """Set: the bulk tasks that have not ended. No TTL: each goes when it ends."""
+    return _key(prefix, "open-tasks")
+
+
+def task(task_id: str, *, prefix: str = "bull") -> str:
+    """Hash: one bulk task: what was ordered, and how far it is. TTL 7 days after the last step."""
+    return _key(prefix, "task", task_id)
+
+
+def task_items(task_id: str, *, prefix: str = "bull") -> str:
+    """List: the ids that a bulk task has still to deal with. TTL 7 days after the last step; gone when it ends."""
+    return _key(prefix, "task-items", task_id)
+
+
+def task_lease(task_id: str, *, prefix: str = "bull") -> str:
+    """String: who runs a bulk task. TTL 20 seconds, renewed."""
+    return _key(prefix, "task-lease", task_id)
+
+
+# --- what was counted, and who works --------------------------------------------------------------------------
+
+
+def statistics(
+    queue: str, kind: str, slot_seconds: int, block: int, organization_id: str | None = None, *, prefix: str = "bull"
+) -> str:
+    """String: rows of counters of one queue, of all or of one organization (statistics/rows.py).
+
+    TTL: 25 hours after its last row for slots of up to 10 minutes, 90 days for slots of 3 hours.
+    """
+    parts = ("statistics", queue, kind, str(slot_seconds), str(block))
+    return _key(prefix, *parts) if organization_id is None else _tenant_key(prefix, organization_id, *parts)
+
+
+def statistics_organizations(*, prefix: str = "bull") -> str:
+    """Sorted set: the organizations that are counted by themselves, by when they last were. TTL 90 days."""
+    return _key(prefix, "statistics-organizations")
+
+
+def workers(*, prefix: str = "bull") -> str:
+    """Sorted set: the ids of worker processes by when each was last heard. TTL 150 seconds."""
+    return _key(prefix, "workers")
+
+
+def worker(process_id: str, *, prefix: str = "bull") -> str:
+    """String: what one worker process said of itself when it was last heard, as JSON. TTL 150 seconds."""
+    return _key(prefix, "worker", process_id)
 
 
 # --- what all of the above are made of ------------------------------------------------------------------------

@@ -26,7 +26,8 @@ _NEEDED_IN_PRODUCTION: Final = {
 }
 _SECRET_NAMES: Final = frozenset(
     (
-        *_NEEDED_IN_PRODUCTION, "OXYQ_SECRETS_KEY", "OXYQ_BRIDGE_KEY", "OXYQ_OPENAI_KEY", "OXYQ_ANTHROPIC_KEY",
+        *_NEEDED_IN_PRODUCTION, "OXYQ_JWT_SECRET_PREVIOUS", "OXYQ_JWT_PUBLIC_KEY", "OXYQ_SECRETS_KEY",
+        "OXYQ_BRIDGE_KEY", "OXYQ_OPENAI_KEY", "OXYQ_ANTHROPIC_KEY",
     )
 )  # fmt: skip
 _SHOWN_CHARACTERS: Final = 60
@@ -82,6 +83,21 @@ def _checked_secret(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value().encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
         raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes; make one with: openssl rand -hex 32")
     return secret
+
+
+def _checked_public_key(given: str) -> str:
+    """The text of the key; its file is read here, once."""
+    pem = given.replace("\\n", "\n")  # many hosts keep a variable on one line
+    if not pem.lstrip().startswith("-----BEGIN"):
+        try:
+            pem = Path(given).read_text(encoding="ascii")
+        except (OSError, ValueError):
+            raise ValueError("must be a PEM text, or the path of a PEM file") from None
+    if "PRIVATE KEY" in pem:
+        raise ValueError("is a private key; give only the public one, and keep this one where tokens are made")
+    if "-----BEGIN PUBLIC KEY-----" not in pem:
+        raise ValueError("must hold -----BEGIN PUBLIC KEY-----; openssl pkey -in key.pem -pubout makes it")
+    return pem.strip()
 
 
 def _checked_http_url(url: str) -> str:
@@ -162,8 +178,24 @@ class Settings(BaseSettings):
     jwt_secret: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
         default=None,
         alias="OXYQ_JWT_SECRET",
-        description="key that signs the tokens (HS256), 32 bytes or more; unset, made in development",
+        description="key that signs tokens (HS256) and what addresses carry (pages of lists, handles of chats), "
+        "32 bytes or more; unset, made in development",
     )
+    jwt_secret_previous: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
+        default=None,
+        alias="OXYQ_JWT_SECRET_PREVIOUS",
+        description="the key before this one: what it signed is still good, so that nobody is thrown out by a change",
+    )
+    jwt_public_key: Annotated[str, AfterValidator(_checked_public_key)] | None = Field(
+        default=None,
+        alias="OXYQ_JWT_PUBLIC_KEY",
+        description="public key (PEM, or the path of such a file) of who issues the tokens; its kind, Ed25519 or RSA, "
+        "decides the one algorithm that is taken, EdDSA or RS256, and no HS256 then",
+    )
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=5, alias="OXYQ_TRUSTED_PROXIES",
+        description="how many proxies stand in front: so many last entries of `X-Forwarded-For` are believed",
+    )  # fmt: skip
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         default="info", alias="OXYQ_LOG_LEVEL", description="`debug`, `info`, `warning` or `error`"
     )
@@ -269,7 +301,7 @@ class Settings(BaseSettings):
         description="how often a job may lose its worker before it goes to the dead letters",
     )
     sweep_seconds: float = Field(
-        default=120,
+        default=180,
         ge=0.1,
         le=86400,
         alias="OXYQ_SWEEP_SECONDS",

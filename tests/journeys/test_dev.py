@@ -68,3 +68,16 @@ async def test_the_demo_moves_stops_on_ctrl_c_and_keeps_its_data(start_oxyq: Sta
     url = await process.until_it_says("Oxyq is up: ")
     async with httpx.AsyncClient(base_url=url) as client:
         assert await _completed(client, 0) >= done
+
+
+async def test_the_demo_prints_a_link_that_opens_the_board_once(start_oxyq: StartProcess) -> None:
+    process = start_oxyq("dev")
+    url = await process.until_it_says("Oxyq is up: ")
+    link = await process.until_it_says("  board    ")
+
+    assert link.startswith(f"{url}/admin/queues/login#link=")
+    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}) as client:
+        first, second = [await client.post("/admin/queues/login", data={"link": link}) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (303, 401)
+    assert "HttpOnly" in first.headers["set-cookie"]
+    assert "SameSite=strict" in first.headers["set-cookie"]

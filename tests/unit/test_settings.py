@@ -33,7 +33,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert (settings.log_level, settings.log_format, settings.default_gateway) == ("info", "auto", "simulator")
     assert (settings.data_dir, settings.simulator_log_path) == (Path(".oxyq"), Path(".oxyq/simulator.jsonl"))
     assert (settings.stop_grace_seconds, settings.lock_seconds) == (25, 30)
-    assert (settings.stalled_interval_seconds, settings.max_stalled, settings.sweep_seconds) == (10, 3, 120)
+    assert (settings.stalled_interval_seconds, settings.max_stalled, settings.sweep_seconds) == (10, 3, 180)
     assert settings.policies == POLICIES
 
 
@@ -84,6 +84,17 @@ def test_without_a_mapping_the_process_environment_is_read(monkeypatch: pytest.M
     monkeypatch.setenv("OXYQ_PORT", "4321")
 
     assert load_settings().port == 4321
+
+
+@pytest.mark.parametrize("break_", ["\n", "\\n"])
+def test_a_public_key_is_taken_as_text_or_file(tmp_path: Path, break_: str) -> None:
+    """Many hosts keep a variable on one line, with \\n for its line breaks."""
+    pem = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"
+    file = tmp_path / "key.pem"
+    file.write_text(pem + "\n")
+
+    for given in (pem.replace("\n", break_), str(file)):
+        assert load_settings({"OXYQ_JWT_PUBLIC_KEY": given}).jwt_public_key == pem
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -141,6 +152,11 @@ def test_foreign_variables_are_none_of_our_business() -> None:
         ("OXYQ_REDIS_BUDGET", "0", "must be a whole number from 1 to 1000000000"),
         ("OXYQ_REDIS_BUDGET", "plenty", "must be a whole number from 1 to 1000000000"),
         ("OXYQ_REDIS_PREFIX", "a b", "must be 1 to 64 letters, digits"),
+        ("OXYQ_JWT_SECRET_PREVIOUS", "x" * 31, "must have at least 32 bytes"),
+        ("OXYQ_JWT_PUBLIC_KEY", "/nowhere/key.pem", "must be a PEM text, or the path of a PEM file"),
+        ("OXYQ_JWT_PUBLIC_KEY", "-----BEGIN PRIVATE KEY-----", "is a private key; give only the public one"),
+        ("OXYQ_JWT_PUBLIC_KEY", "-----BEGIN CERTIFICATE-----", "must hold -----BEGIN PUBLIC KEY-----"),
+        ("OXYQ_TRUSTED_PROXIES", "6", "must be a whole number from 0 to 5, not '6'"),
         ("OXYQ_JWT_SECRET", "x" * 31, "must have at least 32 bytes; make one with: openssl rand -hex 32"),
         ("OXYQ_CAMPAIGN_RATE", "100", "such as 100/60"),
         ("OXYQ_CAMPAIGN_RATE", "", "is empty; give it a value or remove it"),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from oxyq.access.tokens import Role
+from oxyq.access.tokens import Principal, Role
+from oxyq.errors import NotAllowed
 
 
 class Permission(StrEnum):
@@ -38,3 +39,14 @@ def is_granted(role: Role, permission: Permission) -> bool:
 def roles_with(permission: Permission) -> list[Role]:
     """The roles that allow it, in alphabetical order."""
     return sorted(role for role, granted in GRANTED.items() if permission in granted)
+
+
+def is_person(role: Role) -> bool:
+    """Whether somebody of this role is a person, who may have a session on the board."""
+    return role != "service"
+
+
+def people_only(principal: Principal) -> None:
+    """Refuse programs, which have no business on the board; raises NotAllowed."""
+    if not is_person(principal.role):
+        raise NotAllowed("the role service is for programs; log in as owner, operator or viewer")

@@ -1,14 +1,19 @@
-"""Tokens: who is calling, signed with HS256 and checked to the letter."""
+"""Tokens: who is calling, signed and checked to the letter; one algorithm, which the key decides and no token."""
 
 import re
+import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeGuard, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, TypeGuard, get_args
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from oxyq.errors import InvalidPayload
+from oxyq.errors import ConfigurationError, InvalidPayload
 from oxyq.jobs import MAX_ID_CHARACTERS
 from oxyq.own_secrets import own_secret
 from oxyq.settings import Settings
@@ -17,7 +22,9 @@ Role = Literal["owner", "operator", "viewer", "service"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 AUDIENCE: Final = "oxyq"
-ALGORITHM: Final = "HS256"
+Algorithm: TypeAlias = Literal["HS256", "EdDSA", "RS256"]
+Key: TypeAlias = str | Ed25519PublicKey | RSAPublicKey
+
 LEEWAY_SECONDS: Final = 30
 """By how much the clocks of the one who signs and the one who checks may differ."""
 DAY_SECONDS: Final = 24 * 3600
@@ -29,6 +36,8 @@ _LONGEST_TOKEN: Final = 4096
 #: `jku`, `jwk`, `x5u`, `crit` and their like tell the checker where to get a key or what else to do: never.
 _KNOWN_HEADERS: Final = frozenset(("alg", "typ", "kid"))
 _LAST_SECOND: Final = 253_402_300_799  # the year 9999
+#: RFC 7518, section 3.3.
+_LEAST_RSA_BITS: Final = 2048
 
 
 class BadToken(Exception):
@@ -37,54 +46,92 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling; `org` None may act for every organization."""
+    """Who is calling; `org` None may act for every organization.
+
+    The rest is of what proved it, a token or a link: its id, when it was made, and when it ends (seconds since 1970).
+    """
 
     sub: str
     role: Role
     org: str | None = None
+    token_id: str | None = field(default=None, compare=False)
+    issued_s: int | None = field(default=None, compare=False)
+    ends_s: int | None = field(default=None, compare=False)
 
     def may_see(self, organization_id: object) -> bool:
         """Whether what belongs to this organization is the caller's business."""
         return self.org is None or self.org == organization_id
 
 
-def issue(settings: Settings, sub: str, role: str, org: str | None = None, expires_seconds: int = DAY_SECONDS) -> str:
-    """A signed token for `sub`, good for `expires_seconds` and one organization (None: all of them).
-
-    Raises InvalidPayload naming the claim, ConfigurationError when there is no secret to sign with.
-    """
+def checked_principal(sub: str, role: str, org: str | None = None) -> Principal:
+    """Somebody with this name and role; raises InvalidPayload naming the claim that is wrong."""
     if not _is_role(role):
         raise InvalidPayload("role", f"must be one of {', '.join(ROLES)}")
     for claim, value in (("sub", sub), ("org", org)):
         if value is not None and not _is_name(value):
             raise InvalidPayload(claim, f"must be text of 1 to {MAX_ID_CHARACTERS} printable characters")
+    return Principal(sub, role, org)
+
+
+def issue(settings: Settings, sub: str, role: str, org: str | None = None, expires_seconds: int = DAY_SECONDS) -> str:
+    """A signed token for `sub`, good for `expires_seconds` and one organization (None: all of them).
+
+    Raises InvalidPayload naming the claim, ConfigurationError when there is no secret to sign with, or when tokens are
+    signed elsewhere.
+    """
+    if settings.jwt_public_key is not None:
+        raise ConfigurationError(
+            "OXYQ_JWT_PUBLIC_KEY: is set, so only tokens of the system that has the private key are taken; "
+            "get one there, or let a person in with `oxyq token link`"
+        )
+    principal = checked_principal(sub, role, org)
     if not 1 <= expires_seconds <= LONGEST_SECONDS:
         raise InvalidPayload("expires_seconds", f"must be from 1 to {LONGEST_SECONDS}")
     now = int(time.time())
-    claims = {"sub": sub, "role": role, "aud": AUDIENCE, "iat": now, "exp": now + expires_seconds}
-    return jwt.encode(claims if org is None else {**claims, "org": org}, signing_secret(settings), ALGORITHM)
+    claims = {
+        "sub": sub, "role": principal.role, "aud": AUDIENCE, "iat": now, "exp": now + expires_seconds,
+        "jti": secrets.token_hex(8),
+    }  # fmt: skip
+    return jwt.encode(claims if org is None else {**claims, "org": org}, signing_secret(settings), "HS256")
 
 
 class Verifier:
-    """Checks tokens against one secret."""
+    """Checks tokens against one key, or several of a kind: the present one, and the one before it."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
+    def __init__(self, algorithm: Algorithm, keys: Sequence[Key]) -> None:
+        self._algorithm = algorithm
+        self._keys = keys
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Verifier":
+        """Over what these settings say; raises ConfigurationError when there is no key, or none that is safe.
+
+        With a public key, nothing but what its owner signed is taken: no HS256, by whatever secret.
+        """
+        if settings.jwt_public_key is not None:
+            return cls(*_public_key(settings.jwt_public_key))
+        before = settings.jwt_secret_previous
+        secrets_ = [signing_secret(settings), *(() if before is None else (before.get_secret_value(),))]
+        return cls("HS256", secrets_)
 
     def verify(self, token: str) -> Principal:
         """Who this token speaks for; raises BadToken for every token that is not exactly right."""
         if len(token) > _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
             raise BadToken
+        for key in self._keys:
+            parts = self._parts(token, key)
+            if parts is not None and _KNOWN_HEADERS.issuperset(parts["header"]):
+                return _principal(parts["payload"])
+        raise BadToken
+
+    def _parts(self, token: str, key: Key) -> Mapping[str, Mapping[str, object]] | None:
         try:
-            parts = jwt.decode_complete(
-                token, self._secret, algorithms=[ALGORITHM], audience=AUDIENCE, leeway=LEEWAY_SECONDS,
+            return jwt.decode_complete(
+                token, key, algorithms=[self._algorithm], audience=AUDIENCE, leeway=LEEWAY_SECONDS,
                 options={"require": ["sub", "role", "aud", "exp"], "strict_aud": True},
             )  # fmt: skip
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
-            raise BadToken from None
-        if not _KNOWN_HEADERS.issuperset(parts["header"]):
-            raise BadToken
-        return _principal(parts["payload"])
+            return None
 
 
 def _principal(claims: Mapping[str, object]) -> Principal:
@@ -95,7 +142,10 @@ def _principal(claims: Mapping[str, object]) -> Principal:
     # An explicit null is refused too: a bug in whoever signs must not open every organization.
     if not _is_role(role) or not _is_name(sub) or ("org" in claims and not _is_name(org)):
         raise BadToken
-    return Principal(sub, role, org if _is_name(org) else None)
+    return Principal(
+        sub, role, org if _is_name(org) else None,
+        _text(claims.get("jti")), _second(claims.get("iat")), _second(claims["exp"]),
+    )  # fmt: skip
 
 
 def _is_role(value: object) -> TypeGuard[Role]:
@@ -106,13 +156,41 @@ def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= MAX_ID_CHARACTERS and value.isprintable()
 
 
-def _is_time(value: object) -> bool:
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _second(value: object) -> int | None:
+    return value if _is_time(value) else None
+
+
+def _is_time(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_SECOND
 
 
-# --- the secret ---------------------------------------------------------------------------------------------
+# --- the keys -----------------------------------------------------------------------------------------------
 
 
 def signing_secret(settings: Settings) -> str:
     """What signs and checks the tokens of this installation; raises ConfigurationError."""
     return own_secret(settings, settings.jwt_secret, "OXYQ_JWT_SECRET", SECRET_FILE)
+
+
+def _public_key(pem: str) -> tuple[Algorithm, Sequence[Key]]:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise _bad_key("holds no key that can be read; openssl pkey -in key.pem -pubout makes one") from None
+    match key:
+        case Ed25519PublicKey():
+            return "EdDSA", [key]
+        case RSAPublicKey() if key.key_size >= _LEAST_RSA_BITS:
+            return "RS256", [key]
+        case RSAPublicKey():
+            raise _bad_key(f"has {key.key_size} bits; RS256 is safe from {_LEAST_RSA_BITS}")
+        case _:
+            raise _bad_key("is of another kind than Ed25519 and RSA; openssl genpkey -algorithm ed25519 makes one")
+
+
+def _bad_key(problem: str) -> ConfigurationError:
+    return ConfigurationError(f"OXYQ_JWT_PUBLIC_KEY: {problem}")

@@ -19,7 +19,7 @@ _EVENTS: Final = {
     "created": "createdAt", "starts": "startAt", "started": "startedAt", "paused": "pausedAt", "ended": "endedAt",
 }  # fmt: skip
 #: What changes all the time, although nothing happened.
-_EXPECTED: Final = ("endsAt", "crossesQuietHoursAt")
+_EXPECTED: Final = ("perMinute", "endsAt", "crossesQuietHoursAt")
 
 
 @dataclass(frozen=True, slots=True)

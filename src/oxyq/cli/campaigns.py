@@ -308,7 +308,7 @@ def _be_sure(org: str, campaign_id: str, yes: bool, what: str, question: Callabl
         return
     if not sys.stdin.isatty():
         raise WrongUse(f"{what} cannot be taken back, and nobody can be asked here; add --yes if you mean it")
-    asked = question(with_app(lambda app: app.campaign_control.find(org, campaign_id)))
+    asked = question(with_app(lambda app: app.campaign_control.find(org, campaign_id), is_deed=False))
     if asked is not None:
         ask(asked)
 

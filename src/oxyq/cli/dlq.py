@@ -16,7 +16,6 @@ from oxyq.cli.output import Progress, complain, print_json, print_table, say, sa
 from oxyq.cli.output import as_json as to_json
 from oxyq.cli.session import with_app
 from oxyq.errors import InvalidPayload
-from oxyq.queues import POLICIES
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.app import App
@@ -163,10 +162,11 @@ def replay(
     if data is not None and (all_letters or len(ids or ()) != 1):
         raise WrongUse("--data replaces the data of one job; give exactly one ID with it")
     body = None if data is None else _new_data(data)
+    from oxyq.operating.dead_letter_actions import check_data
 
     async def act(app: App, letter: DeadLetter) -> str | None:
         if body is not None:
-            _check_data(letter, body)
+            check_data(letter, body)
         elif not letter.is_readable:
             return "cannot be read as a job; replay it alone, with --data"
         if dry_run:
@@ -197,7 +197,7 @@ def purge(
         must_be_sure(yes, "purging dead letters")
     if not (dry_run or yes):
         # What was counted is what will be purged: letters that come while we ask stay.
-        wanted = with_app(lambda app: _letters(app, wanted))
+        wanted = with_app(lambda app: _letters(app, wanted), is_deed=False)
         ask(f"Throw {len(wanted)} dead letters away for good?")
 
     async def act(app: App, letter: DeadLetter) -> str | None:
@@ -211,14 +211,16 @@ def _filter(
     queue: str | None, org: str | None, kind: str | None, reason: str | None, older_than: Duration | None
 ) -> Filter:
     from oxyq.dead_letters import Filter
+    from oxyq.engine.scripts import now_ms
 
-    return Filter(queue, org, kind, reason, older_than)
+    until = None if older_than is None else now_ms() - round(older_than * 1000)
+    return Filter(queue=queue, organization_id=org, kind=kind, reason=reason, until=until)
 
 
 def _chosen(ids: list[str] | None, all_letters: bool, wanted: Filter) -> Wanted:
     """Which letters are meant; refuses what is ambiguous or too much by accident."""
     filtered = any(value is not None for value in (
-        wanted.queue, wanted.organization_id, wanted.kind, wanted.reason, wanted.older_than_seconds
+        wanted.queue, wanted.organization_id, wanted.kind, wanted.reason, wanted.until
     ))  # fmt: skip
     if ids and (all_letters or filtered):
         raise WrongUse("give either IDs or --all with filters, not both")
@@ -283,13 +285,6 @@ def _new_data(source: str) -> dict[str, JsonValue]:
     if not isinstance(body, dict):
         raise InvalidPayload("data", "must be a JSON object, the whole data of the job")
     return body
-
-
-def _check_data(letter: DeadLetter, body: dict[str, JsonValue]) -> None:
-    from oxyq.jobs import decode
-
-    if letter.queue in POLICIES:
-        decode(letter.queue, body)
 
 
 def _who() -> str:

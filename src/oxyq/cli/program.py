@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from oxyq.cli import (
+    audit,
     automations,
     bench,
     campaigns,
@@ -58,6 +59,7 @@ program.add_typer(automations.group, name="automations")
 program.add_typer(schedules.group, name="schedules")
 program.add_typer(campaigns.group, name="campaigns")
 program.add_typer(tokens.group, name="token")
+program.add_typer(audit.group, name="audit")
 bench.register(program)
 simulate.register(program)
 

@@ -172,7 +172,7 @@ def _ask_to_drain(queues: list[str], delayed: bool) -> None:
     async def count(app: App) -> dict[str, dict[str, int]]:
         return await app.queue_counts()
 
-    counts = with_app(count)
+    counts = with_app(count, is_deed=False)
     words = ", ".join(
         f"{counts[name]['waiting']} waiting" + (f" and {counts[name]['delayed']} delayed" if delayed else "")
         + f" in {name}" for name in queues

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from oxyq.cli.deeds import audited
 from oxyq.cli.endings import SIGNALLED
 from oxyq.cli.output import note
 
@@ -20,14 +22,17 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
 T = TypeVar("T")
 
 
-def with_app(work: Callable[[App], Coroutine[Any, Any, T]]) -> T:
-    """Do `work` with everything open; the embedded server is joined, or started for as long as it takes."""
+def with_app(work: Callable[[App], Coroutine[Any, Any, T]], *, is_deed: bool = True) -> T:
+    """Do `work` with everything open; the embedded server is joined, or started for as long as it takes.
+
+    What a command does is in the audit; not what it only looks at before it asks (`is_deed` false).
+    """
     import asyncio
 
     settings = settings_of_this_process()
     if settings.redis_url is None:
         note(f"REDIS_URL is not set: using the embedded server in {settings.data_dir.absolute()}")
-    return asyncio.run(_supervised(settings, work))
+    return asyncio.run(_supervised(settings, partial(audited, work=work) if is_deed else work))
 
 
 def settings_of_this_process() -> Settings:

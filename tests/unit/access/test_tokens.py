@@ -27,7 +27,7 @@ def now() -> int:
 
 @pytest.fixture
 def verifier() -> Verifier:
-    return Verifier(SECRET)
+    return Verifier("HS256", [SECRET])
 
 
 # --- good ones ----------------------------------------------------------------------------------------------
@@ -43,6 +43,22 @@ def test_what_others_issue_by_the_same_rules_is_taken(verifier: Verifier) -> Non
     assert verifier.verify(forge(header={"alg": "HS256"})) == Principal("tests", "service")
     assert verifier.verify(forge(header={**HEADER, "kid": "2026-11"})) == Principal("tests", "service")
     assert verifier.verify(forge(good_claims(iat=..., jti="x", iss="shop"))) == Principal("tests", "service")
+
+
+@pytest.mark.parametrize("kid", ["../../dev/null", "' OR 1=1 --", "https://evil.example/keys", "file:///etc/passwd"])
+def test_a_kid_leads_nowhere(verifier: Verifier, kid: str) -> None:
+    assert verifier.verify(forge(header={**HEADER, "kid": kid})) == Principal("tests", "service")
+    with pytest.raises(BadToken):
+        verifier.verify(forge(header={**HEADER, "kid": kid}, secret=""))
+
+
+def test_what_we_issue_says_which_it_is_and_from_when_to_when(settings: Settings, verifier: Verifier) -> None:
+    first, second = (verifier.verify(issue(settings, "ana", "owner", expires_seconds=60)) for _ in range(2))
+
+    assert first.token_id is not None
+    assert first.token_id != second.token_id
+    assert first.issued_s is not None
+    assert first.ends_s == first.issued_s + 60
 
 
 def test_clocks_may_differ_by_30_seconds(verifier: Verifier) -> None:
@@ -193,8 +209,7 @@ def _digest(header: object) -> str:
 
 def test_the_table_spoils_good_tokens(verifier: Verifier) -> None:
     """Otherwise every row would be refused for the wrong reason."""
-    assert verifier.verify(forge())
-    assert verifier.verify(forge(good_claims()))
+    assert verifier.verify(forge()) == verifier.verify(forge(good_claims())) == Principal("tests", "service")
 
 
 @pytest.mark.parametrize("make", BAD.values(), ids=BAD.keys())
@@ -222,7 +237,7 @@ def test_even_the_right_secret_signs_nothing_but_good_claims(
 ) -> None:
     for contents in (claims, {**good_claims(), **claims}):
         try:
-            principal = Verifier(SECRET).verify(forge(contents, {**HEADER, **header}))
+            principal = Verifier("HS256", [SECRET]).verify(forge(contents, {**HEADER, **header}))
         except BadToken:
             continue
         assert principal.role in ROLES
@@ -234,7 +249,7 @@ def test_even_the_right_secret_signs_nothing_but_good_claims(
 @given(st.text(max_size=50) | st.from_regex(r"[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9_-]{0,20}"))
 def test_no_text_whatever_does_worse_than_be_refused(text: str) -> None:
     with pytest.raises(BadToken):
-        Verifier(SECRET).verify(text)
+        Verifier("HS256", [SECRET]).verify(text)
 
 
 # --- issuing ------------------------------------------------------------------------------------------------

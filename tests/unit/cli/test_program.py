@@ -40,6 +40,7 @@ ALL = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "api",
+        "audit list",
         "automations list", "automations reschedule", "automations withdraw",
         "bench",
         "campaigns cancel", "campaigns create", "campaigns list", "campaigns pause", "campaigns preview",
@@ -56,7 +57,7 @@ def test_these_are_the_commands() -> None:
         "queues stats",
         "schedules list", "schedules remove", "schedules run", "schedules set",
         "simulate",
-        "token issue",
+        "token issue", "token link", "token revoke",
         "workers automation", "workers campaign", "workers message", "workers start",
     ]  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Stories of who may come in, on a real server."""
