@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.access.attempts import LoginAttempts
+from oxyq.access.login_links import LoginLinks
+from oxyq.access.revocations import Revocations
+from oxyq.access.sessions import Sessions
 from oxyq.audit import AuditLog
 from oxyq.automations.control import AutomationControl
 from oxyq.automations.last_wrote import LastWrote
+from oxyq.automations.scheduler_list import SchedulerList
 from oxyq.automations.schedules import AutomationSchedules
 from oxyq.automations.waiting import WaitingAutomations
 from oxyq.automations.withdrawals import Withdrawals
+from oxyq.campaigns.checks import DraftChecks
 from oxyq.campaigns.control import CampaignControl
 from oxyq.campaigns.for_owners import CampaignsForOwners
 from oxyq.campaigns.overview import CampaignOverview
@@ -22,8 +28,10 @@ from oxyq.campaigns.store import CampaignStore
 from oxyq.contacts import ContactStore
 from oxyq.conversations.hand_over import HandOver
 from oxyq.conversations.identity import Identities
+from oxyq.conversations.person import PersonReplies
 from oxyq.conversations.store import ConversationStore
 from oxyq.conversations.take_over import TakeOver
+from oxyq.conversations.transcript import Transcripts
 from oxyq.dead_letters import DeadLetters
 from oxyq.embedded import EmbeddedServer
 from oxyq.engine.address import Address
@@ -38,13 +46,31 @@ from oxyq.gateways.making import GatewayMaker
 from oxyq.gateways.none import NoGateway
 from oxyq.gateways.simulator import SimulatorGateway
 from oxyq.instances import InstanceStore
-from oxyq.jobs import AnyPayload, Automation, CampaignRequest, CampaignRun, CampaignSend, InboundMessage
+from oxyq.jobs import AnyPayload, Automation, CampaignRequest, CampaignRun, CampaignSend, InboundMessage, PersonReply
 from oxyq.maintenance.periodic import Periodic
 from oxyq.maintenance.sweep import Sweep
 from oxyq.maintenance.weights import WEIGHTS_SECONDS, Weights
+from oxyq.operating.bulk.tasks import BulkTasks
+from oxyq.operating.cleaning import Cleaning
+from oxyq.operating.dead_letter_actions import DeadLetterActions
+from oxyq.operating.dead_letter_groups import DeadLetterGroups
+from oxyq.operating.dead_letter_tasks import PurgeLetters, ReplayLetters
+from oxyq.operating.found_job import Jobs
+from oxyq.operating.job_actions import JobActions
+from oxyq.operating.job_tasks.kinds import Bury, Clean, Promote, Remove, Retry
+from oxyq.operating.job_view import JobViewer
+from oxyq.operating.new_job import NewJobs
+from oxyq.operating.organization_usage import OrganizationUsage
+from oxyq.operating.overview import Overview
+from oxyq.operating.queue_limits import QueueLimits
+from oxyq.operating.queue_view import QueueViews
+from oxyq.operating.redis_health import RedisHealthCheck
+from oxyq.operating.replay_forecast import ReplayForecast
+from oxyq.operating.search.job_search import JobSearch
 from oxyq.organizations import OrganizationStore, RecentOrganizations
 from oxyq.own_secrets import own_secret
 from oxyq.pacing.limiter import Limiter
+from oxyq.pacing.usage import PacingUsage
 from oxyq.producer import Producer
 from oxyq.queues import DEAD_LETTER
 from oxyq.receiving.receiver import Receiver
@@ -61,10 +87,16 @@ from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Ledger
 from oxyq.sending.sender import Sender
 from oxyq.settings import Settings
+from oxyq.statistics.heartbeats import BEAT_SECONDS, Heartbeat, Heartbeats
+from oxyq.statistics.reading import Statistics
+from oxyq.statistics.recorder import FLUSH_SECONDS, Recorder
 from oxyq.telemetry.events import ConnectionChanged, Telemetry
 from oxyq.workers.automation import AutomationHandler
 from oxyq.workers.campaign import CampaignEndings, CampaignRunner, CampaignSender, CampaignTaker
+from oxyq.workers.chat_notes import NotedInChat
+from oxyq.workers.holding import WAKE_SECONDS, Holding
 from oxyq.workers.message import MessageHandler
+from oxyq.workers.person import PersonHandler
 from oxyq.workers.pool import WorkerPool
 from oxyq.workers.runner import Handle, Runner
 from oxyq.workers.thinking import Thinking
@@ -80,19 +112,28 @@ class App:
     redis: redis.asyncio.Redis
     telemetry: Telemetry
     audit: AuditLog
+    revocations: Revocations
+    sessions: Sessions
+    login_links: LoginLinks
+    login_attempts: LoginAttempts
     organizations: OrganizationStore
     contacts: ContactStore
     ai: Ai
     identities: Identities
     conversations: ConversationStore
     take_over: TakeOver
+    transcripts: Transcripts
+    person_replies: PersonReplies
+    organization_usage: OrganizationUsage
     withdrawals: Withdrawals
     last_wrote: LastWrote
     waiting_automations: WaitingAutomations
     automation_control: AutomationControl
     automation_schedules: AutomationSchedules
+    scheduler_list: SchedulerList
     producer: Producer
     campaigns: CampaignStore
+    draft_checks: DraftChecks
     campaign_control: CampaignControl
     campaign_overview: CampaignOverview
     campaign_endings: CampaignEndings
@@ -102,7 +143,22 @@ class App:
     lanes: Lanes
     limiter: Limiter
     dead_letters: DeadLetters
+    dead_letter_groups: DeadLetterGroups
+    dead_letter_actions: DeadLetterActions
+    statistics: Statistics
+    heartbeats: Heartbeats
+    redis_health: RedisHealthCheck
+    overview: Overview
     queues: dict[str, Queue]
+    bulk: BulkTasks
+    search: JobSearch
+    limits: QueueLimits
+    queue_view: QueueViews
+    cleaning: Cleaning
+    jobs: Jobs
+    job_viewer: JobViewer
+    job_actions: JobActions
+    new_jobs: NewJobs
     _background: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def queue_counts(self) -> dict[str, dict[str, int]]:
@@ -131,14 +187,21 @@ class Workers:
             )
         self._app = app
         organizations, self._endings = RecentOrganizations(app.organizations), app.campaign_endings
-        runner = Runner(organizations, self._handlers(), self._endings.task_ended, app.telemetry)
+        holding = Holding(app.hub, app.queues, organizations)
+        runner = Runner(organizations, self._handlers(), holding.hold, self._endings.task_ended, app.telemetry)
         policies = [policy for name, policy in app.settings.policies.items() if name in queues]
-        weights = Weights(app.hub)
+        weights, self._recorder = Weights(app.hub), Recorder(app.hub)
         self.pool = WorkerPool(app.hub, policies, app.settings, runner.run_job, self._heard, weights.now)
+        self._heartbeat = Heartbeat(
+            app.hub, {policy.name: policy.concurrency for policy in policies}, lambda: self.pool.jobs_in_hand
+        )
         sweep = Sweep(app.hub, tuple(app.settings.policies))
         self._chores = [
             Periodic("sweep", sweep.run_once, app.settings.sweep_seconds, app.telemetry),
             Periodic("weights", weights.run_once, WEIGHTS_SECONDS, app.telemetry),
+            Periodic("holding", holding.run_once, WAKE_SECONDS, app.telemetry),
+            Periodic("statistics", self._recorder.flush, FLUSH_SECONDS, app.telemetry),
+            Periodic("heartbeat", self._heartbeat.beat, BEAT_SECONDS, app.telemetry),
         ]
         self._background: set[asyncio.Task[None]] = set()
 
@@ -154,6 +217,8 @@ class Workers:
         await self.pool.stop(grace_seconds)
         if self._background:
             await asyncio.wait(self._background, timeout=grace_seconds)
+        # Without Redis the last seconds are not counted, and the sign of life runs out by itself.
+        await asyncio.gather(self._recorder.flush(), self._heartbeat.end(), return_exceptions=True)
 
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
         app = self._app
@@ -165,7 +230,12 @@ class Workers:
 
         return {
             InboundMessage: self._message_handler(sender, status),
-            Automation: AutomationHandler(sender, app.contacts, app.withdrawals, app.last_wrote, now_ms),
+            PersonReply: PersonHandler(sender, app.take_over),
+            Automation: NotedInChat(
+                AutomationHandler(sender, app.contacts, app.withdrawals, app.last_wrote, now_ms),
+                app.conversations,
+                app.identities,
+            ),
             CampaignRequest: CampaignTaker(app.campaign_control),
             CampaignRun: CampaignRunner(app.campaigns, release, self._endings, app.lanes, app.telemetry, now_ms),
             CampaignSend: CampaignSender(sender, app.contacts, now_ms),
@@ -189,6 +259,7 @@ class Workers:
         )
 
     def _heard(self, event: EngineEvent) -> None:
+        self._recorder.heard(event)
         self._app.telemetry.emit(event)
         if isinstance(event, JobFailed) and event.retry_in_ms is None:
             # Also told by the runner, except when the handler had no say: a timeout, or a worker that died.
@@ -227,6 +298,7 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
     queues = {name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)}
     producer, campaigns, limiter = Producer(hub, settings.policies), CampaignStore(hub), Limiter(hub)
     organizations, contacts = OrganizationStore(client, prefix=prefix), ContactStore(client, prefix=prefix)
+    revocations = Revocations(hub)
     # Numbers, and the ways to them
     instances = InstanceStore(client, lambda: _sealer(settings), prefix=prefix)
     default = _default_gateway(settings)
@@ -241,9 +313,28 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
     )
     take_over = TakeOver(conversations, identities, organizations)
     withdrawals, waiting = Withdrawals(client, prefix=prefix), WaitingAutomations(queues["automation"])
+    schedules = AutomationSchedules(queues["automation"], producer, withdrawals, settings.policies["automation"])
+    # How everything stands
+    statistics, heartbeats = Statistics(hub, settings.policies), Heartbeats(hub)
+    redis_health = RedisHealthCheck(hub, settings.redis_budget)
     # What gateways tell
     ledger, endings = Ledger(hub), CampaignEndings(campaigns, producer, RecentOrganizations(organizations), telemetry)
     statuses = Statuses(ledger, campaigns, endings, producer, organizations, contacts)
+    # One job, for people who look at it and act on it
+    dead_letters, jobs, new_jobs = DeadLetters(hub), Jobs(queues), NewJobs(producer)
+    # Dead letters, and tasks that work on many
+    last_wrote, letter_groups = LastWrote(client, prefix=prefix), DeadLetterGroups(dead_letters)
+    working = {name: queue for name, queue in queues.items() if name != DEAD_LETTER}
+    bulk = BulkTasks(
+        hub,
+        [
+            Retry(working, dead_letters), Promote(working), Remove(working), Clean(working), Bury(working),
+            ReplayLetters(dead_letters, letter_groups), PurgeLetters(dead_letters, letter_groups),
+        ],
+        telemetry,
+    )  # fmt: skip
+    search, queue_limits = JobSearch(working), QueueLimits(working, settings.policies)
+    forecast = ReplayForecast(hub, RecentOrganizations(organizations), contacts, withdrawals, last_wrote)
     try:
         yield App(
             settings=settings,
@@ -252,21 +343,30 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             redis=client,
             telemetry=telemetry,
             audit=AuditLog(hub),
+            revocations=revocations,
+            sessions=Sessions(client, revocations, prefix=prefix),
+            login_links=LoginLinks(client, prefix=prefix),
+            login_attempts=LoginAttempts(client, prefix=prefix),
             organizations=organizations,
             contacts=contacts,
             ai=ai,
             identities=identities,
             conversations=conversations,
             take_over=take_over,
+            transcripts=Transcripts(conversations, ledger, queues["message"]),
+            person_replies=PersonReplies(conversations, take_over, gateways, producer),
+            organization_usage=OrganizationUsage(
+                PacingUsage(limiter, lanes), TokenUsage(client, prefix=prefix), contacts, letter_groups, statistics
+            ),
             withdrawals=withdrawals,
-            last_wrote=LastWrote(client, prefix=prefix),
+            last_wrote=last_wrote,
             waiting_automations=waiting,
             automation_control=AutomationControl(waiting, withdrawals, producer),
-            automation_schedules=AutomationSchedules(
-                queues["automation"], producer, withdrawals, settings.policies["automation"]
-            ),
+            automation_schedules=schedules,
+            scheduler_list=SchedulerList(queues["automation"], schedules, producer),
             producer=producer,
             campaigns=campaigns,
+            draft_checks=DraftChecks(hub, campaigns, contacts),
             campaign_control=CampaignControl(campaigns, producer, queues["campaign"], organizations, limiter, lanes),
             campaign_overview=CampaignOverview(limiter, lanes),
             campaign_endings=endings,
@@ -275,10 +375,27 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             gateways=gateways,
             lanes=lanes,
             limiter=limiter,
-            dead_letters=DeadLetters(hub),
+            dead_letters=dead_letters,
+            dead_letter_groups=letter_groups,
+            dead_letter_actions=DeadLetterActions(dead_letters, letter_groups, forecast, bulk),
+            statistics=statistics,
+            heartbeats=heartbeats,
+            redis_health=redis_health,
+            overview=Overview(hub, queues, settings.policies, DeadLetters(hub), heartbeats, redis_health, statistics),
             queues=queues,
+            bulk=bulk,
+            search=search,
+            limits=queue_limits,
+            queue_view=QueueViews(working, search, queue_limits),
+            cleaning=Cleaning(working, search, bulk),
+            jobs=jobs,
+            job_viewer=JobViewer(ledger, dead_letters),
+            job_actions=JobActions(new_jobs, dead_letters, settings.policies, endings.job_died),
+            new_jobs=new_jobs,
         )
     finally:
+        search.close()
+        await letter_groups.close()
         await ai.close()
         await gateways.close()
         await make_gateway.close()

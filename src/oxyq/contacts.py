@@ -1,6 +1,6 @@
 """Who does not want campaigns any more: one record per person and organization, kept until he comes back."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -56,7 +56,35 @@ class ContactStore:
             stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(self._key(organization_id, number)))
         if not stored:
             return None
-        return Consent(stored["state"] == "out", int(stored["at"]), stored["source"], stored["words"])
+        return _consent(stored)
+
+    async def out_count(self, organization_id: str) -> int:
+        """How many are out."""
+        with as_unavailable("contacts"):
+            return int(await self._client.zcard(self._out_key(organization_id)))
+
+    async def latest_out(
+        self, organization_id: str, count: int, *, after: tuple[int, str] | None = None
+    ) -> list[tuple[str, Consent]]:
+        """Contacts who are out, the last one first; those behind the one that went out at (ms, contact) `after`."""
+        latest, index = "+inf" if after is None else after[0], self._out_key(organization_id)
+        with as_unavailable("contacts"):
+            # Of one time there are many where a list was taken over: in the order of their names, backwards.
+            start, found = 0, list[str]()
+            while len(found) < count:
+                page: list[tuple[str, float]] = await self._client.zrange(  # type: ignore[assignment]
+                    index, latest, "-inf", desc=True, byscore=True, offset=start, num=CHUNK, withscores=True
+                )
+                found += [contact for contact, at in page if after is None or (int(at), contact) < after]
+                start += CHUNK
+                if len(page) < CHUNK:
+                    break
+            shown = found[:count]
+            async with self._client.pipeline(transaction=False) as pipe:
+                for contact in shown:
+                    pipe.hgetall(redis_keys.contact(organization_id, contact, prefix=self._prefix))
+                records = await pipe.execute()
+        return [(contact, _consent(record)) for contact, record in zip(shown, records, strict=True) if record]
 
     async def opted_out(self, organization_id: str, numbers: Sequence[str]) -> set[str]:
         """Those of `numbers` that are out, as they were given."""
@@ -96,9 +124,9 @@ class ContactStore:
                     pipe.hgetall(key)
                 records = await pipe.execute()
             out = next((record for record in records if record and record["state"] == "out"), None)
-            for key, record in zip(keys, records, strict=True):
+            for address, record in zip(addresses, records, strict=True):
                 if out is not None and not record:
-                    await self._client.hset(key, mapping=out)
+                    await self._write(organization_id, contact_of(address), out)
 
     async def _note(self, organization_id: str, number: str, state: str, source: str, words: str) -> bool:
         key = self._key(organization_id, number)
@@ -106,13 +134,31 @@ class ContactStore:
             before = await cast("Awaitable[list[str | None]]", self._client.hmget(key, ["state", "source"]))
             if before[0] == state:
                 return before[1] == source
-            await self._client.hset(
-                key, mapping={"state": state, "at": str(now_ms()), "source": source, "words": words[:_LONGEST_WORDS]}
-            )
+            record = {"state": state, "at": str(now_ms()), "source": source, "words": words[:_LONGEST_WORDS]}
+            await self._write(organization_id, contact_of(number), record)
         return True
+
+    async def _write(self, organization_id: str, contact: str, record: Mapping[str, str]) -> None:
+        """The record, and the list of who is out with it: neither is there without the other."""
+        index = self._out_key(organization_id)
+        async with self._client.pipeline(transaction=True) as both:
+            key = redis_keys.contact(organization_id, contact, prefix=self._prefix)
+            both.hset(key, items=[part for pair in record.items() for part in pair])
+            if record["state"] == "out":
+                both.zadd(index, {contact: int(record["at"])})
+            else:
+                both.zrem(index, contact)
+            await both.execute()
+
+    def _out_key(self, organization_id: str) -> str:
+        return redis_keys.opted_out(organization_id, prefix=self._prefix)
 
     def _key(self, organization_id: str, number: str) -> str:
         return redis_keys.contact(organization_id, contact_of(number), prefix=self._prefix)
 
     def _reached_key(self, organization_id: str, number: str) -> str:
         return redis_keys.reached(organization_id, contact_of(number), prefix=self._prefix)
+
+
+def _consent(record: Mapping[str, str]) -> Consent:
+    return Consent(record["state"] == "out", int(record["at"]), record["source"], record["words"])

@@ -489,6 +489,27 @@ class CampaignSend(Payload):
         return f"{send_job_id(self.organization_id, self.campaign_id, self.recipient, self.step)}/{self.step}"
 
 
+class PersonReply(Payload):
+    """What somebody of the organization writes in a chat by us: our own job in the message queue."""
+
+    kind: Literal["person.reply"] = "person.reply"
+    v: Literal[1] = 1
+    reply_id: Id = Field(description="your id of it; the same one again is the same message")
+    organization_id: OrganizationId
+    instance_id: InstanceId
+    recipient: SenderAddress = Field(description="the number or hidden id of the chat")
+    text: Text = Field(description="the text to send")
+    by: Id = Field(description="who writes it")
+
+    def job_id(self) -> str:
+        """One job per id in a chat."""
+        return _job_id("reply", self.organization_id, self.instance_id, self.recipient, self.reply_id)
+
+    def message_key(self) -> str:
+        """What it is in the ledger, and in the chat's history."""
+        return f"{self.job_id()}/0"
+
+
 class NewDeadLetter(Payload):
     """A dead letter that somebody writes by hand, for a job the queue itself did not bury."""
 
@@ -509,7 +530,7 @@ _CAMPAIGN_KINDS: Final[Mapping[str, "type[CampaignRun | CampaignSend]"]] = {
     "campaign.send": CampaignSend,
 }
 
-AnyPayload: TypeAlias = InboundMessage | Automation | CampaignRequest | CampaignRun | CampaignSend
+AnyPayload: TypeAlias = InboundMessage | PersonReply | Automation | CampaignRequest | CampaignRun | CampaignSend
 
 
 class _Hash(Protocol):
@@ -563,7 +584,7 @@ def parse_new(model: type[Model], value: Mapping[str, object] | BaseModel | None
 def decode(queue_name: str, data: JsonValue) -> AnyPayload:
     """The payload of a job that was read from Redis, whatever the job's name is.
 
-    InvalidPayload if it is none; the queue decides which model it must fit, and in `campaign` also `kind`.
+    InvalidPayload if it is none; the queue decides which model it must fit, and in `campaign` and `message` `kind`.
     """
     return parse_stored(_model_for(queue_name, data), data)
 
@@ -578,7 +599,8 @@ def _model_for(queue_name: str, data: JsonValue) -> type[AnyPayload]:
         kind = data.get("kind") if isinstance(data, dict) else None
         return _CAMPAIGN_KINDS.get(kind, CampaignRequest) if isinstance(kind, str) else CampaignRequest
     if queue_name == "message":
-        return InboundMessage
+        is_reply = isinstance(data, dict) and data.get("kind") == "person.reply"
+        return PersonReply if is_reply else InboundMessage
     if queue_name == "automation":
         return Automation
     raise InvalidPayload("queue", f"there is no queue {queue_name!r}; use message, automation or campaign")

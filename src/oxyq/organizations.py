@@ -3,7 +3,10 @@
 import asyncio
 import difflib
 import json
+import logging
 import time
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -12,8 +15,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from oxyq import redis_keys
 from oxyq.answering import AiSettings, ConversationSettings, Rule
-from oxyq.errors import InvalidPayload
-from oxyq.jobs import WIRE_CONFIG, InstanceId, Number, OrganizationId, Text, parse_stored, wire
+from oxyq.errors import InvalidPayload, NotAllowed, NotFound, QueueUnavailable
+from oxyq.jobs import WIRE_CONFIG, InstanceId, Milliseconds, Number, OrganizationId, Text, parse_stored, wire
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.numbers import contact_key, normalize_number
 from oxyq.redis_connection import as_unavailable
@@ -21,6 +24,8 @@ from oxyq.sending_hours import SendingHours
 
 #: Organizations that a worker process keeps in mind; more than that work in one second nowhere.
 MOST_RECENT: Final = 10_000
+#: Two people change one organization at the same time, at most a handful.
+_TRIES: Final = 20
 
 DEFAULT_HAND_OFF: Final = "Recebemos sua mensagem! Em instantes uma pessoa da nossa equipe vai responder por aqui."
 
@@ -84,6 +89,20 @@ class Organization(BaseModel):
     )
     rules: list[Rule] = Field(default_factory=list, max_length=500, description="fixed answers, the first that fits")
     ai: AiSettings | None = Field(default=None, description="a language model for all other questions")
+    paused_at: Milliseconds | None = Field(
+        default=None, description="since when nothing of it goes out, in ms since 1970; set by pausing it"
+    )
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing of it is sent or answered until it is resumed."""
+        return self.paused_at is not None
+
+    @property
+    def version(self) -> str:
+        """16 hex digits that change with every setting: by them a later change is told from an outdated one."""
+        settings = json.dumps(wire(self), sort_keys=True, separators=(",", ":"))
+        return blake2b(settings.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
     def is_owner(self, number: str) -> bool:
         """Whether this number is one of the owners, with or without the Brazilian ninth digit."""
@@ -109,18 +128,65 @@ class OrganizationStore:
 
     async def save(self, organization: Organization) -> None:
         """Store it, in place of what was there; QueueUnavailable without Redis."""
-        key = redis_keys.organization(organization.id, prefix=self._prefix)
-        stored = json.dumps(wire(organization), ensure_ascii=False)
         with as_unavailable("organizations"):
             async with self._client.pipeline(transaction=True) as both:
-                both.set(key, stored)
-                both.sadd(redis_keys.organizations_index(prefix=self._prefix), organization.id)
-                weights = redis_keys.weights(prefix=self._prefix)
-                if organization.weight == 1:
-                    both.hdel(weights, organization.id)
-                else:
-                    both.hset(weights, organization.id, str(organization.weight))
+                self._write(both, organization)
                 await both.execute()
+
+    async def change(
+        self, organization_id: str, change: Callable[[Organization], Organization], *, version: str | None = None
+    ) -> Organization:
+        """Store what `change` makes of it, and return that; what others change at the same time is not lost.
+
+        `change` may be called again. NotFound when there is none, NotAllowed when `version` is given and it has
+        another by now, else as `get`.
+        """
+        key = redis_keys.organization(organization_id, prefix=self._prefix)
+        for _ in range(_TRIES):
+            with as_unavailable("organizations"):
+                async with self._client.pipeline(transaction=True) as both:
+                    await both.watch(key)
+                    stored = await both.get(key)
+                    if stored is None:
+                        raise NotFound(f"there is no organization {organization_id}; check its id")
+                    before = _decoded(organization_id, stored)
+                    if version not in (None, before.version):
+                        raise NotAllowed(
+                            f"organization {organization_id} was changed by somebody else since you read it; "
+                            "read it again, and make your change to that"
+                        )
+                    after = change(before)
+                    both.multi()  # type: ignore[no-untyped-call]
+                    self._write(both, after)
+                    try:
+                        await both.execute()
+                    except redis.exceptions.WatchError:
+                        continue
+                    return after
+        raise QueueUnavailable(f"organization {organization_id} is changed by others all the time; try again")
+
+    async def ids(self) -> Sequence[str]:
+        """The ids of all organizations, in order; read in pieces, so that no call is long."""
+        ids = set[str]()
+        with as_unavailable("organizations"):
+            async for member in self._client.sscan_iter(
+                redis_keys.organizations_index(prefix=self._prefix), count=1000
+            ):
+                ids.add(_text(member))
+        return sorted(ids)
+
+    async def page(self, ids: Sequence[str]) -> "list[Organization]":
+        """Those of these ids that there are; a broken one is left out with a line in the log, as it harms no other."""
+        keys = [redis_keys.organization(organization_id, prefix=self._prefix) for organization_id in ids]
+        with as_unavailable("organizations"):
+            stored = await self._client.mget(keys) if keys else []
+        found = list[Organization]()
+        for organization_id, text in zip(ids, stored, strict=True):
+            try:
+                found += [] if text is None else [_decoded(organization_id, text)]
+            except InvalidPayload as error:
+                logging.getLogger("oxyq").warning("%s", error)
+        return found
 
     async def list(self) -> list[Organization]:
         """All organizations, by id; raises as `get` does."""
@@ -130,6 +196,16 @@ class OrganizationStore:
             keys = [redis_keys.organization(organization_id, prefix=self._prefix) for organization_id in ids]
             stored = await self._client.mget(keys) if keys else []
         return [_decoded(found, text) for found, text in zip(ids, stored, strict=True) if text is not None]
+
+    def _write(self, both: redis.asyncio.client.Pipeline, organization: Organization) -> None:
+        key = redis_keys.organization(organization.id, prefix=self._prefix)
+        both.set(key, json.dumps(wire(organization), ensure_ascii=False))
+        both.sadd(redis_keys.organizations_index(prefix=self._prefix), organization.id)
+        weights = redis_keys.weights(prefix=self._prefix)
+        if organization.weight == 1:
+            both.hdel(weights, organization.id)
+        else:
+            both.hset(weights, organization.id, str(organization.weight))
 
 
 class RecentOrganizations:

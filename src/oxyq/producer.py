@@ -19,6 +19,7 @@ from oxyq.jobs import (
     InboundMessage,
     NewDeadLetter,
     Payload,
+    PersonReply,
     parse_new,
     wire,
 )
@@ -26,8 +27,8 @@ from oxyq.outcomes import JsonValue
 from oxyq.queues import DEAD_LETTER, REMEMBER_SECONDS, QueuePolicy
 
 #: The names jobs carry in the queues; workers go by the payload, so any other name works too.
-MESSAGE_JOB, AUTOMATION_JOB, CAMPAIGN_JOB, RUN_JOB, SEND_JOB, DEAD_LETTER_JOB = (
-    "message", "automation", "campaign", "campaign-run", "campaign-send", "failed-job",
+MESSAGE_JOB, REPLY_JOB, AUTOMATION_JOB, CAMPAIGN_JOB, RUN_JOB, SEND_JOB, DEAD_LETTER_JOB = (
+    "message", "person-reply", "automation", "campaign", "campaign-run", "campaign-send", "failed-job",
 )  # fmt: skip
 #: Before all sends: a campaign that cannot release is one that does not send.
 RUN_PRIORITY: Final = 1
@@ -73,6 +74,10 @@ class Producer:
         """Someone wrote to one of our numbers: answer them."""
         message = parse_new(InboundMessage, value, **fields)
         return await self._add("message", MESSAGE_JOB, message, delay_ms=0)
+
+    async def add_person_reply(self, reply: PersonReply) -> str:
+        """Somebody of the organization writes in a chat."""
+        return await self._add("message", REPLY_JOB, reply, delay_ms=0)
 
     async def add_automation_job(
         self,

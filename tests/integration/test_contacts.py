@@ -91,3 +91,29 @@ async def test_without_redis_it_is_said() -> None:
 
     with pytest.raises(QueueUnavailable, match="contacts"):
         await away.opted_out("org", [NUMBER])
+
+
+async def test_those_who_are_out_are_listed_the_last_one_first(contacts: ContactStore) -> None:
+    """Given three who went out and one of them who came back; then two are listed, page by page, in their order."""
+    ana, bia, eva = "5511999990001", "5511999990002", "5511999990003"
+    for number in (ana, bia, eva):
+        await contacts.opt_out("org", number, source="msg-1", words="SAIR")
+    await contacts.opt_in("org", bia, source="msg-2")
+
+    first = await contacts.latest_out("org", 1)
+    [(contact, consent)] = first
+    rest = await contacts.latest_out("org", 10, after=(consent.at_ms, contact))
+
+    assert await contacts.out_count("org") == 2
+    assert {contact, *(other for other, _ in rest)} == {ana, eva}
+    assert consent.words == "SAIR"
+    assert await contacts.latest_out("org_2", 10) == []
+
+
+async def test_who_is_out_under_a_number_is_listed_under_the_hidden_id_that_turned_out_to_be_theirs(
+    contacts: ContactStore,
+) -> None:
+    await contacts.opt_out("org", NUMBER, source="msg-1")
+    await contacts.join("org", [NUMBER, "123456789@lid"])
+
+    assert {contact for contact, _ in await contacts.latest_out("org", 10)} == {NUMBER, "123456789@lid"}

@@ -9,7 +9,9 @@ import redis.asyncio
 from oxyq.dead_letters import DeadLetter, DeadLetters, Filter
 from oxyq.engine import Hub, Job, Queue, Unrecoverable, Worker
 from oxyq.engine.options import Entry
+from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload, NotFound
+from oxyq.operating.error_classes import known_error
 from oxyq.outcomes import Discard
 from oxyq.producer import Producer
 from oxyq.queues import policies
@@ -126,8 +128,10 @@ async def test_letters_are_found_by_what_they_are(fail: FailJob, letters: DeadLe
     assert await found(letters, kind="rejected") == ["m-2"]
     assert await found(letters, reason="GATEWAY") == ["m-1", "a-1"]
     assert await found(letters, reason="gateway", queue=QUEUE) == ["m-1"]
-    assert await found(letters, older_than_seconds=60) == []
-    assert await found(letters, older_than_seconds=0) == ["m-1", "m-2", "a-1", "s-1"]
+    assert await found(letters, until=now_ms() - 60_000) == []
+    assert await found(letters, since=now_ms() - 60_000, until=now_ms()) == ["m-1", "m-2", "a-1", "s-1"]
+    assert await found(letters, error_class="not_on_whatsapp") == ["m-2"]
+    assert await found(letters, fingerprint=known_error("exhausted", "the gateway is away").fingerprint) == ["m-1"]
 
 
 async def test_an_unknown_letter_is_not_found(letters: DeadLetters) -> None:

@@ -1,12 +1,13 @@
 """The organizations' store against a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import redis.asyncio
 
 from oxyq import redis_keys
-from oxyq.errors import InvalidPayload, QueueUnavailable
+from oxyq.errors import InvalidPayload, NotAllowed, NotFound, QueueUnavailable
 from oxyq.jobs import parse_new
 from oxyq.organizations import Organization, OrganizationStore, RecentOrganizations, demo_organization
 
@@ -111,3 +112,42 @@ async def test_what_was_changed_is_heeded_after_a_moment(store: OrganizationStor
     await store.save(changed)
     assert await kept.get("org_demo") == demo_organization()
     assert await at_once.get("org_demo") == changed
+
+
+async def test_what_others_change_at_the_same_time_is_not_lost(store: OrganizationStore) -> None:
+    await store.save(demo_organization())
+
+    async def add(instance_id: str) -> None:
+        await store.change("org_demo", lambda now: now.model_copy(update={"instances": [*now.instances, instance_id]}))
+
+    await asyncio.gather(*(add(f"wa_{number}") for number in range(8)))
+
+    changed = await store.get("org_demo")
+    assert changed is not None
+    assert sorted(changed.instances) == sorted(["wa_demo", *(f"wa_{number}" for number in range(8))])
+
+
+async def test_a_change_to_what_was_read_is_refused_when_it_is_another_by_now(store: OrganizationStore) -> None:
+    await store.save(demo_organization())
+    version = demo_organization().version
+    await store.change("org_demo", lambda now: now.model_copy(update={"name": "Ana"}), version=version)
+
+    with pytest.raises(NotAllowed):
+        await store.change("org_demo", lambda now: now.model_copy(update={"name": "Bia"}), version=version)
+    with pytest.raises(NotFound):
+        await store.change("org_nobody", lambda now: now)
+
+    changed = await store.get("org_demo")
+    assert changed is not None and changed.name == "Ana"
+
+
+async def test_a_page_leaves_out_a_broken_one(
+    store: OrganizationStore, client: redis.asyncio.Redis, prefix: str
+) -> None:
+    for organization_id in ("org_b", "org_a", "org_c"):
+        await store.save(parse_new(Organization, id=organization_id, name="Shop"))
+    await client.set(redis_keys.organization("org_b", prefix=prefix), "{")
+
+    ids = await store.ids()
+    assert list(ids) == ["org_a", "org_b", "org_c"]
+    assert [organization.id for organization in await store.page([*ids, "org_nobody"])] == ["org_a", "org_c"]

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from oxyq.engine import Unrecoverable
+from oxyq.engine import Entry, JobOptions, Unrecoverable
+from oxyq.engine.scripts import now_ms
 from tests.interop.our_worker import Held, echo
 
 STATES = ("active", "waiting", "waiting-children", "prioritized", "completed", "failed", "delayed")
@@ -142,6 +143,120 @@ async def test_the_buttons_of_the_board_work_on_our_jobs(board, work, open_queue
     # and when the operator removes one, it is gone
     await press(board, f"{failed}/clean")
     assert [job["id"] for job in (await shown(board, status="completed"))["jobs"]] == [delayed]
+
+
+async def test_the_board_retries_all_of_our_failed_jobs(board, work, open_queue):
+    # Given five jobs of ours that failed, each in the dead letters
+    ill = True
+
+    async def handler(job):
+        if ill:
+            raise Unrecoverable("not now")
+
+    worker = await work("message", handler)
+    ids = await open_queue("message").add_many([Entry("job", {"n": n}) for n in range(5)])
+    await worker.failed(5)
+
+    # When an operator retries all
+    ill = False
+    await press(board, "retry/failed")
+
+    # Then our worker runs each once more, as the attempt after the last: so Node retries by hand
+    done = await worker.completed(5)
+    assert sorted(job.id for job in done) == sorted(ids)
+    assert {job.attempt for job in done} == {2}
+    # and so it goes with all that completed
+    await press(board, "retry/completed")
+    assert len(await worker.completed(10)) == 10
+
+
+async def test_the_board_promotes_all_of_our_delayed_jobs(board, work, open_queue):
+    queue = open_queue("message")
+    entries = [Entry("job", {}, options=JobOptions(delay_ms=3_600_000, priority=n % 3)) for n in range(5)]
+    ids = await queue.add_many(entries)
+    worker = await work("message", echo)
+
+    await press(board, "promote")
+
+    assert sorted(job.id for job in await worker.completed(5)) == sorted(ids)
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+async def test_the_board_cleans_what_our_worker_finished(board, work, open_queue, redis_client, status):
+    # Given one job that finished a minute ago, and one that did now
+    async def handler(job):
+        if status == "failed":
+            raise Unrecoverable("no")
+
+    worker = await work("message", handler)
+    queue = open_queue("message")
+    for job_id in ("old", "new"):
+        await queue.add("job", {}, job_id=job_id)
+    await (worker.completed(2) if status == "completed" else worker.failed(2))
+    a_minute_ago = now_ms() - 60_000
+    await redis_client.hset(queue.keys.job("old"), "finishedOn", a_minute_ago)
+    await redis_client.zadd(queue.keys.base + status, {"old": a_minute_ago})
+
+    # When an operator cleans, then only what is older than the board's 5 seconds goes
+    await press(board, f"clean/{status}")
+    assert [job["id"] for job in (await shown(board, status=status))["jobs"]] == ["new"]
+
+
+async def test_the_board_changes_our_jobs_before_they_run(board, work, open_queue):
+    # Given a delayed job of ours
+    queue = open_queue("message")
+    await queue.add("send", {"text": "Oi"}, job_id="j-1", delay_ms=3_600_000, priority=5, attempts=3)
+    await queue.add("send", {"text": "first by its priority"}, job_id="j-2", delay_ms=3_600_000, priority=1)
+
+    # When an operator changes its data, its priority and its time
+    soon = now_ms() + 1_800_000
+    for what, body in (
+        ("update-data", {"jobData": {"text": "Olá ☕"}}), ("priority", {"priority": 7}), ("delay", {"runAt": soon}),
+    ):  # fmt: skip
+        answer = await board.patch(f"/api/queues/message/j-1/{what}", json=body)
+        assert answer.status_code == 200, answer.text
+
+    # Then we see it so
+    snapshot = await queue.control.snapshot("j-1")
+    assert (snapshot.record.data, snapshot.record.priority) == ({"text": "Olá ☕"}, 7)
+    assert abs(snapshot.due_ms - soon) < 5_000
+    # and our worker runs it so, in the order of the priorities
+    await queue.pause()
+    for job_id in ("j-1", "j-2"):
+        await press(board, f"{job_id}/promote")
+    worker = await work("message", echo)
+    await queue.resume()
+    second, first = (await worker.completed(2))[::-1]
+    assert (first.id, second.id, second.data) == ("j-2", "j-1", {"text": "Olá ☕"})
+
+
+async def test_what_the_board_adds_our_worker_runs(board, work):
+    worker = await work("message", echo)
+
+    body = {"name": "send", "data": {"text": "Oi"}, "options": {"attempts": 3, "priority": 2}}
+    answer = await board.post("/api/queues/message/add", json=body)
+    assert answer.status_code == 200, answer.text
+
+    [job] = await worker.completed()
+    assert (job.id, job.name, job.data, job.attempts) == (
+        answer.json()["job"]["id"],
+        "send",
+        {"text": "Oi"},
+        3,
+    )
+
+
+async def test_the_board_empties_our_queue_and_limits_our_workers(board, open_queue):
+    queue = open_queue("message")
+    await queue.add_many([Entry("job", {}, options=JobOptions(priority=n % 2)) for n in range(4)])
+    await press(board, "concurrency", {"concurrency": 3})
+    await press(board, "rate-limit", {"max": 10, "duration": 1000})
+    page = await shown(board)
+    assert page["globalConcurrency"] == 3
+    assert (await board.get("/api/queues/message/rate-limit")).json()["rateLimit"] == {"max": 10, "duration": 1000}
+
+    await press(board, "empty")
+    assert (await queue.counts())["waiting"] == 0
 
 
 async def test_the_board_pauses_and_resumes_our_worker(board, work, open_queue):

@@ -1,6 +1,6 @@
 """A campaign as it stands: what it says, its state, how far it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -9,6 +9,7 @@ from oxyq.jobs import MetaTemplate, parse_stored
 from oxyq.outcomes import JsonValue
 
 State: TypeAlias = Literal["draft", "scheduled", "planning", "running", "paused", "completed", "cancelled"]
+STATES: Final[tuple[State, ...]] = get_args(State)
 
 #: What may be done in which state, and where it leads. Planning becomes running by itself; what is planned already goes
 #: on running.
@@ -30,6 +31,9 @@ MOVES: Final[Mapping[str, Mapping[State, State]]] = {
 
 #: A shorter time says nothing about how fast a campaign goes.
 SHORTEST_SAMPLE_MS: Final = 500
+#: What "now" means of a campaign's rate: this minute and those before it. `note.lua` keeps one more.
+RATE_MINUTES: Final = 5
+_MINUTE_MS: Final = 60_000
 
 Status: TypeAlias = Literal[
     "planned", "sent", "delivered", "read", "failed", "unconfirmed", "opted_out", "capped", "removed"
@@ -38,6 +42,8 @@ Status: TypeAlias = Literal[
 of the queue. Both, and `opted_out`, are skipped."""
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+#: Those who did not simply get it are found by a sorted set, whose scores are (place in this, row); as in `note.lua`.
+EXCEPTIONS: Final[tuple[Status, ...]] = ("failed", "unconfirmed", "opted_out", "capped", "removed")
 SKIPPED_AT_SENDING: Final[tuple[Status, ...]] = ("opted_out", "capped", "removed")
 
 
@@ -61,7 +67,8 @@ class Campaign:
     again: int
     uploaded: int
     """Rows handed in."""
-    is_uploaded: bool
+    fingerprint: str
+    """Of what it says and of all its rows; "" until these were handed in."""
     planned_rows: int
     """Rows the planning has looked at."""
     is_planned: bool
@@ -80,8 +87,16 @@ class Campaign:
     sample_at: int | None
     """When that was last looked at, and `sample_gone` how many had gone then."""
     sample_gone: int
+    minutes: Mapping[int, int]
+    """Sends that ended in each of the last minutes, by minutes since 1970."""
+    resumed_at: int | None
     is_releasing: bool
     """A release is under way, or was cut off: jobs and rows may differ."""
+
+    @property
+    def is_uploaded(self) -> bool:
+        """Whether its recipients were handed in, all of them."""
+        return bool(self.fingerprint)
 
     @property
     def gone(self) -> int:
@@ -94,6 +109,14 @@ class Campaign:
             return self.per_second
         lately = max(self.gone - self.sample_gone, 0) * 1000 / (now_ms - self.sample_at)
         return (self.per_second + lately) / 2 if self.per_second else lately
+
+    def per_minute(self, now_ms: int) -> float:
+        """Sends a minute in the last `RATE_MINUTES`, or since it started or was resumed, whichever is shorter."""
+        now_minute = now_ms // _MINUTE_MS
+        began_ms = max((now_minute - RATE_MINUTES + 1) * _MINUTE_MS, self.started_at or 0, self.resumed_at or 0)
+        ended = sum(self.minutes.get(minute, 0) for minute in range(began_ms // _MINUTE_MS, now_minute + 1))
+        # One that just began is told as if it had run for a while: a first second says nothing of a minute.
+        return ended * _MINUTE_MS / max(now_ms - began_ms, 10_000)
 
     @property
     def total(self) -> int:
@@ -129,7 +152,7 @@ def read_campaign(organization_id: str, campaign_id: str, stored: Mapping[str, s
         generation=number("generation") or 0,
         again=number("again") or 0,
         uploaded=number("uploaded") or 0,
-        is_uploaded="fingerprint" in stored,
+        fingerprint=stored.get("fingerprint", ""),
         planned_rows=number("plannedRows") or 0,
         is_planned="plannedAt" in stored,
         statuses=statuses,
@@ -141,8 +164,16 @@ def read_campaign(organization_id: str, campaign_id: str, stored: Mapping[str, s
         per_second=float(stored.get("perSecond", 0)),
         sample_at=number("sampleAt"),
         sample_gone=number("sampleGone") or 0,
+        minutes={as_int(minute) or 0: as_int(count) or 0 for minute, count in _pairs(group("minute:").values())},
+        resumed_at=number("resumedAt"),
         is_releasing="releasing" in stored,
     )
+
+
+def _pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        first, _, second = text.partition(" ")
+        yield first, second
 
 
 def _meta_template(written: str | None) -> MetaTemplate | None:

@@ -15,6 +15,9 @@ Waits: TypeAlias = Literal["limit", "daily budget", "quiet hours"]
 #: Whoever waits for longer has no date: nobody plans so far ahead, and much will have changed.
 HORIZON_DAYS: Final = 366
 
+#: Messages a second where only a day's budget counts: how fast that goes out decides little.
+_WITHIN_A_DAY: Final = 10.0
+
 _DAY_MS: Final = 86_400_000
 # Messages are counted in whole nanoseconds: no sum of rounded pauses drifts.
 _SECOND_NS: Final = 1_000_000_000
@@ -78,6 +81,8 @@ def estimate(
         zone.look(hours, now_ms, horizon_ms)
     rate = min(math.inf if pace.per_second is None else pace.per_second, measured_per_second or math.inf)
     waits = _waits(zones, pace, is_limited=rate == pace.per_second)
+    if rate == math.inf and pace.per_day:
+        rate = _WITHIN_A_DAY
     if not 0 < rate < math.inf:
         return Estimate(None, waits, now_ms if waits == "quiet hours" else None)
 

@@ -1,7 +1,7 @@
 """Taking a campaign's recipients in: each row checked as it comes, stored in pieces, never more than one in memory."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -41,7 +41,7 @@ class Filling:
         self._content = content
         self._token = token
         self._filled = filled
-        self._hash = blake2b(_ENCODER.encode(_sorted(wire(_bare(content)))), digest_size=16)
+        self._fingerprint = Fingerprint(content)
         self._rows: list[UploadedRow] = []
         self._count = self._pieces = 0
         self._first_problem: str | None = None
@@ -68,7 +68,7 @@ class Filling:
         if not self._has_a_number:
             raise InvalidPayload("recipients[0]", f"{self._first_problem} (and so it is with all recipients)")
         await self._store_piece()
-        fingerprint, conflict = self._hash.hexdigest(), IdConflict(self._content.job_id())
+        fingerprint, conflict = str(self._fingerprint), IdConflict(self._content.job_id())
         if self._filled:
             if self._filled != fingerprint:
                 raise conflict
@@ -93,10 +93,24 @@ class Filling:
         rows, self._rows = self._rows, []
         if not rows:
             return
-        self._hash.update(_ENCODER.encode([(row.written, _sorted(row.variables)) for row in rows]))
+        self._fingerprint.add(rows)
         if not self._filled and not await self._store.upload(self._content, self._token, self._pieces, rows):
             raise IdConflict(self._content.job_id())
         self._pieces += 1
+
+
+class Fingerprint:
+    """What tells two campaigns apart: what they say, and all rows of their recipients, piece by piece."""
+
+    def __init__(self, content: CampaignContent) -> None:
+        self._hash = blake2b(_ENCODER.encode(_sorted(wire(_bare(content)))), digest_size=16)
+
+    def add(self, rows: Sequence[UploadedRow]) -> None:
+        """One more piece, as it is stored."""
+        self._hash.update(_ENCODER.encode([(row.written, _sorted(row.variables)) for row in rows]))
+
+    def __str__(self) -> str:
+        return self._hash.hexdigest()
 
 
 def _bare(content: CampaignContent) -> CampaignContent:

@@ -25,17 +25,29 @@ class CampaignOverview:
             await self._lanes.of(organization, instance_id, None, "campaign", now), now_ms=now
         )
 
+    async def end(self, campaign: Campaign, organization: Organization, now_ms: int) -> Estimate | None:
+        """When it will be through, if all goes on as it does; None when it does not run, or is not planned yet."""
+        if campaign.state not in ("running", "paused"):
+            return None
+        pace = await self.pace(organization, campaign.instance_id)
+        return expected_end(campaign, organization, pace, now_ms)
+
     async def of(self, campaign: Campaign, organization: Organization) -> dict[str, JsonValue]:
         """One campaign as JSON; times are ms since 1970, null when there is none."""
-        end = expected_end(campaign, organization, await self.pace(organization, campaign.instance_id), now_ms())
+        now = now_ms()
+        end = await self.end(campaign, organization, now)
         waits = campaign.waits if campaign.state in ("planning", "running") else None
+        until = campaign.waits_until if waits else None
+        if organization.is_paused and campaign.state in ("planning", "running"):
+            end, waits, until = None, "paused", None  # nobody knows until when
         return {
             "campaignId": campaign.id,
             "organizationId": campaign.organization_id,
             "state": campaign.state,
             **progress(campaign).as_json(),
             "waitsFor": waits,
-            "waitsUntil": campaign.waits_until if waits else None,
+            "waitsUntil": until,
+            "perMinute": round(campaign.per_minute(now), 1) if campaign.state == "running" else None,
             "endsAt": None if end is None else end.ends_at_ms,
             "crossesQuietHoursAt": None if end is None else end.crosses_quiet_hours_at_ms,
             "createdAt": campaign.created_at,

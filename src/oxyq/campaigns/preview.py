@@ -1,7 +1,7 @@
 """A look at a campaign before it exists: what some will read, who is left out and why, when it would be through."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from oxyq.campaigns.eta import Estimate, Pace, estimate
@@ -9,6 +9,7 @@ from oxyq.campaigns.rendering import render_for
 from oxyq.contacts import ContactStore
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import CampaignContent
+from oxyq.masking import mask_number, mask_numbers_in, mask_text
 from oxyq.numbers import canonical_number
 from oxyq.organizations import Organization
 from oxyq.sending_hours import zone_of
@@ -81,18 +82,36 @@ class Previewing:
 
     def finish(self, pace: Pace, now_ms: int) -> Preview:
         """These were all; `pace` is what the number may send."""
-        begins = max(self._content.start_at or now_ms, now_ms)
-        self._preview.estimate = estimate(
-            begins,
-            self._preview.zones,
-            pace,
-            self._organization.sending_hours,
-            time_zone=self._organization.time_zone,
-            measured_per_second=0,
-        )
+        self._preview.estimate = expected(self._preview, self._content, self._organization, pace, now_ms)
         return self._preview
 
     def _leave_out(self, written: str, reason: str, detail: str = "") -> None:
         self._preview.skipped[reason] = self._preview.skipped.get(reason, 0) + 1
         if len(self._preview.left_out) < LISTED:
             self._preview.left_out.append((written, f"{reason}: {detail}" if detail else reason))
+
+
+def expected(
+    preview: Preview, content: CampaignContent, organization: Organization, pace: Pace, now_ms: int
+) -> Estimate:
+    """When it would be through, begun at its time or now; `pace` is what the number may send."""
+    return estimate(
+        max(content.start_at or now_ms, now_ms),
+        preview.zones,
+        pace,
+        organization.sending_hours,
+        time_zone=organization.time_zone,
+        measured_per_second=0,
+    )
+
+
+def masked_preview(preview: Preview) -> Preview:
+    """The same for those who need not know whom it is for, nor what each would read."""
+    return replace(
+        preview,
+        texts=[
+            Shown(mask_number(shown.number), mask_text(shown.text), tuple(map(mask_text, shown.parameters)))
+            for shown in preview.texts
+        ],
+        left_out=[(mask_number(written), mask_numbers_in(reason)) for written, reason in preview.left_out],
+    )

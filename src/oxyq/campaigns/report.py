@@ -6,8 +6,9 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Literal, TypeAlias
 
-from oxyq.campaigns.campaign import SKIPPED_AT_SENDING, Campaign
-from oxyq.campaigns.store import CampaignStore, Entry
+from oxyq.campaigns.campaign import Campaign
+from oxyq.campaigns.recipient import Recipient, left_out, masked, planned_recipient
+from oxyq.campaigns.store import CampaignStore
 from oxyq.numbers import contact_key
 from oxyq.outcomes import JsonValue
 
@@ -18,43 +19,41 @@ COLUMNS: Final = ("row", "number", "status", "reason", "providerId", "at")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-async def report(store: CampaignStore, campaign: Campaign, form: Format) -> AsyncIterator[str]:
-    """The report in pieces: who is in the plan, by time zone, then who was left out of it; `at` is ms since 1970."""
-    write = _csv if form == "csv" else _ndjson
+async def report(
+    store: CampaignStore, campaign: Campaign, form: Format, *, is_masked: bool = False
+) -> AsyncIterator[str]:
+    """The report in pieces: who is in the plan, by time zone, then who was left out of it; `at` is ms since 1970.
+
+    `is_masked`: without the numbers, for those who need not know them.
+    """
+    write, shown = _csv if form == "csv" else _ndjson, masked if is_masked else _as_it_is
     if form == "csv":
         yield _csv_rows([COLUMNS])
+    is_cancelled = campaign.state == "cancelled"
     async for _, _, rows in store.planned(campaign):
         entries = await store.entries(campaign.organization_id, campaign.id, [contact_key(row.number) for row in rows])
-        yield write([_line(campaign, row.row, row.number, entry) for row, entry in zip(rows, entries, strict=True)])
-    async for left_out in store.skipped(campaign.organization_id, campaign.id):
         yield write(
             [
-                {
-                    "row": row.row + 1,
-                    "number": row.written,
-                    "status": "skipped",
-                    "reason": f"{row.reason}: {row.detail}" if row.detail else row.reason,
-                    "providerId": None,
-                    "at": None,
-                }
-                for row in left_out
+                _line(shown(planned_recipient(row, entry, is_cancelled=is_cancelled)))
+                for row, entry in zip(rows, entries, strict=True)
             ]
         )
+    async for skipped in store.skipped(campaign.organization_id, campaign.id):
+        yield write([_line(shown(left_out(row))) for row in skipped])
 
 
-def _line(campaign: Campaign, row: int, number: str, entry: Entry) -> dict[str, JsonValue]:
-    status: str = "skipped" if entry.status in SKIPPED_AT_SENDING else entry.status
-    reason = entry.status if status == "skipped" else entry.detail if status == "failed" else None
-    if status == "planned" and campaign.state == "cancelled":
-        status = "cancelled"
-    provider_id = entry.detail if entry.status in ("sent", "delivered", "read") else None
+def _as_it_is(recipient: Recipient) -> Recipient:
+    return recipient
+
+
+def _line(recipient: Recipient) -> dict[str, JsonValue]:
     return {
-        "row": row + 1,
-        "number": number,
-        "status": status,
-        "reason": reason or None,
-        "providerId": provider_id,
-        "at": entry.at_ms,
+        "row": recipient.row,
+        "number": recipient.number,
+        "status": recipient.status,
+        "reason": recipient.reason,
+        "providerId": recipient.provider_id,
+        "at": recipient.at_ms,
     }
 
 

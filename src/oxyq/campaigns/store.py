@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from oxyq import redis_keys
-from oxyq.campaigns.campaign import MOVES, Campaign, State, Status, read_campaign
+from oxyq.campaigns.campaign import EXCEPTIONS, MOVES, Campaign, State, Status, read_campaign
 from oxyq.campaigns.rows import (
     OpenSend,
     Place,
@@ -58,8 +58,12 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How it stands with one recipient: a status since `at_ms`, with the provider's id or a reason."""
+    """How it stands with one recipient: a status since `at_ms`, with the provider's id or a reason.
 
+    `row` is the one they are in the plan by, from 0; None when they are not in it.
+    """
+
+    row: int | None
     status: Status
     at_ms: int | None
     detail: str
@@ -77,19 +81,25 @@ class CampaignStore:
     async def begin(self, content: CampaignContent, token: str) -> str:
         """Make a draft to be filled under `token`; "", or the fingerprint of one that was filled before."""
         organization_id, campaign_id = content.organization_id, content.campaign_id
-        fields: list[Argument] = ["template", content.template, "variables", encode_json(dict(content.variables))]
-        if content.instance_id is not None:
-            fields += ["instanceId", content.instance_id]
-        if content.start_at is not None:
-            fields += ["startAt", content.start_at]
-        if content.meta_template is not None:
-            fields += ["metaTemplate", encode_json(wire(content.meta_template))]
         keys = [
             self._campaign(organization_id, campaign_id),
             redis_keys.campaigns(organization_id, prefix=self._hub.prefix),
             self._upload(organization_id, campaign_id),
         ]
-        return _text(await self._run(_BEGIN, keys, [campaign_id, now_ms(), _LIFE, token, *fields]))
+        return _text(await self._run(_BEGIN, keys, [campaign_id, now_ms(), _LIFE, token, *_fields(content)]))
+
+    async def reword(self, campaign: Campaign, content: CampaignContent, fingerprint: str) -> bool:
+        """Let a draft that has its recipients say something else; False when it is no draft or another one by now."""
+        key = self._campaign(campaign.organization_id, campaign.id)
+        return await self._run(_REWORD, [key], [campaign.fingerprint, fingerprint, _LIFE, *_fields(content)]) == 1
+
+    async def empty(self, campaign: Campaign) -> bool:
+        """Take a draft's recipients away; False when it is no draft any more. An upload that is under way ends."""
+        keys = [
+            self._campaign(campaign.organization_id, campaign.id),
+            self._upload(campaign.organization_id, campaign.id),
+        ]
+        return await self._run(_EMPTY, keys, []) == 1
 
     async def upload(self, content: CampaignContent, token: str, number: int, rows: Sequence[UploadedRow]) -> bool:
         """Store piece `number` of the recipients; False when another upload has taken over."""
@@ -119,9 +129,23 @@ class CampaignStore:
 
     async def latest(self, organization_id: str, count: int = 100) -> list[Campaign]:
         """The campaigns of an organization that were made last, newest first."""
-        key = redis_keys.campaigns(organization_id, prefix=self._hub.prefix)
-        ids = _list(await self._call("ZREVRANGE", key, 0, count - 1))
-        found = await asyncio.gather(*(self.get(organization_id, _text(campaign_id)) for campaign_id in ids))
+        return await self.these(organization_id, await self.ids(organization_id, count))
+
+    async def ids(self, organization_id: str, count: int, *, behind: str | None = None) -> list[str]:
+        """Ids of campaigns, newest first: the first ones, or those that were made before this one."""
+        key, first = redis_keys.campaigns(organization_id, prefix=self._hub.prefix), 0
+        if behind is not None:
+            rank = await self._call("ZREVRANK", key, behind)
+            if not isinstance(rank, int):
+                return []  # it is 30 days old by now, and all behind it are older
+            first = rank + 1
+        return [
+            _text(campaign_id) for campaign_id in _list(await self._call("ZREVRANGE", key, first, first + count - 1))
+        ]
+
+    async def these(self, organization_id: str, campaign_ids: Sequence[str]) -> list[Campaign]:
+        """Those of these campaigns that are still there, in the same order."""
+        found = await asyncio.gather(*(self.get(organization_id, campaign_id) for campaign_id in campaign_ids))
         return [campaign for campaign in found if campaign is not None]
 
     async def open_sends(self, organization_id: str, campaign_id: str) -> list[OpenSend]:
@@ -146,11 +170,17 @@ class CampaignStore:
                 yield zone, number, rows
                 number += 1
 
+    async def skipped_piece(self, organization_id: str, campaign_id: str, number: int) -> list[SkippedRow]:
+        """A piece of what the planning left out; empty when there is none."""
+        key = redis_keys.campaign_skipped(organization_id, campaign_id, prefix=self._hub.prefix)
+        reply = await self._call("LINDEX", key, number)
+        return unpack_skipped(reply) if isinstance(reply, bytes) else []
+
     async def skipped(self, organization_id: str, campaign_id: str) -> AsyncIterator[list[SkippedRow]]:
         """What the planning left out, piece by piece."""
-        number, key = 0, redis_keys.campaign_skipped(organization_id, campaign_id, prefix=self._hub.prefix)
-        while isinstance(reply := await self._call("LINDEX", key, number), bytes):
-            yield unpack_skipped(reply)
+        number = 0
+        while rows := await self.skipped_piece(organization_id, campaign_id, number):
+            yield rows
             number += 1
 
     async def entries(self, organization_id: str, campaign_id: str, contacts: Sequence[str]) -> list[Entry]:
@@ -159,6 +189,26 @@ class CampaignStore:
             return []
         key = self._recipients(organization_id, campaign_id)
         return [_entry(reply) for reply in _list(await self._call("HMGET", key, *contacts))]
+
+    async def exceptions(self, campaign: Campaign, status: Status, behind: int, most: int) -> list[int]:
+        """The rows of those in this status, one of EXCEPTIONS, that come behind a row (-1: all), in order."""
+        base, key = EXCEPTIONS.index(status) << 32, self._exceptions(campaign.organization_id, campaign.id)
+        limits: list[Argument] = [
+            f"({base + behind}",
+            f"({base + 2**32 - 1}",
+            "BYSCORE",
+            "LIMIT",
+            0,
+            most,
+            "WITHSCORES",
+        ]
+        reply = _list(await self._call("ZRANGE", key, *limits))
+        return [int(float(_text(score))) - base for score in reply[1::2]]
+
+    async def has_all_exceptions(self, campaign: Campaign, status: Status) -> bool:
+        """Whether they are all known by their rows; not those from before that was written down."""
+        base, key = EXCEPTIONS.index(status) << 32, self._exceptions(campaign.organization_id, campaign.id)
+        return _int(await self._call("ZCOUNT", key, base, f"({base + 2**32 - 1}")) >= campaign.statuses[status]
 
     async def returned(self, organization_id: str, campaign_id: str, most: int) -> list[Place]:
         """The next rows that were taken back, or are to be sent again."""
@@ -220,6 +270,7 @@ class CampaignStore:
             self._campaign(organization_id, campaign_id),
             self._recipients(organization_id, campaign_id),
             self._returned(organization_id, campaign_id),
+            self._exceptions(organization_id, campaign_id),
         ]
         arguments: list[Argument] = [_LIFE]
         for contact, place in rows:
@@ -230,7 +281,7 @@ class CampaignStore:
 
     async def move(self, organization_id: str, campaign_id: str, what: str) -> Moved | None:
         """Do what MOVES allows; None when there is no such campaign, and the same state twice when it may not be."""
-        stamp = {"pause": "pausedAt", "cancel": "endedAt", "start": "startedAt"}.get(what, "")
+        stamp = {"pause": "pausedAt", "cancel": "endedAt", "start": "startedAt", "resume": "resumedAt"}.get(what, "")
         kind = {"start": "new", "schedule": "new", "resume": "new", "resend": "again"}.get(what, "")
         pairs = [state for pair in MOVES[what].items() for state in pair]
         reply = _list(
@@ -256,6 +307,7 @@ class CampaignStore:
             self._recipients(organization_id, campaign_id),
             self._open(organization_id, campaign_id),
             self._returned(organization_id, campaign_id),
+            self._exceptions(organization_id, campaign_id),
             redis_keys.campaign_skipped(organization_id, campaign_id, prefix=self._hub.prefix),
             *(self._rows(organization_id, campaign_id, zone) for zone in campaign.rows),
         ]
@@ -318,6 +370,7 @@ class CampaignStore:
             self._campaign(organization_id, campaign_id),
             self._recipients(organization_id, campaign_id),
             self._open(organization_id, campaign_id),
+            self._exceptions(organization_id, campaign_id),
         ]
         when = now_ms() if at_ms is None else at_ms
         reply = _list(await self._run(_NOTE, keys, [contact, status or "", when, detail[:200], job_id, _LIFE]))
@@ -331,6 +384,9 @@ class CampaignStore:
 
     def _recipients(self, organization_id: str, campaign_id: str) -> str:
         return redis_keys.campaign_recipients(organization_id, campaign_id, prefix=self._hub.prefix)
+
+    def _exceptions(self, organization_id: str, campaign_id: str) -> str:
+        return redis_keys.campaign_exceptions(organization_id, campaign_id, prefix=self._hub.prefix)
 
     def _upload(self, organization_id: str, campaign_id: str) -> str:
         return redis_keys.campaign_upload(organization_id, campaign_id, prefix=self._hub.prefix)
@@ -357,12 +413,24 @@ class CampaignStore:
         return await self._runner.run(script, keys, arguments)
 
 
+def _fields(content: CampaignContent) -> list[Argument]:
+    fields: list[Argument] = ["template", content.template, "variables", encode_json(dict(content.variables))]
+    if content.instance_id is not None:
+        fields += ["instanceId", content.instance_id]
+    if content.start_at is not None:
+        fields += ["startAt", content.start_at]
+    if content.meta_template is not None:
+        fields += ["metaTemplate", encode_json(wire(content.meta_template))]
+    return fields
+
+
 def _entry(reply: Reply) -> Entry:
     row_status_at_detail = _text(reply).split(" ", 3)
+    row = as_int(row_status_at_detail[0])
     if len(row_status_at_detail) < 3:
-        return Entry("planned", None, "")
+        return Entry(row, "planned", None, "")
     _, status, at, *detail = row_status_at_detail
-    return Entry(status, as_int(at), detail[0] if detail else "")  # type: ignore[arg-type]  # as `note.lua` wrote it
+    return Entry(row, status, as_int(at), detail[0] if detail else "")  # type: ignore[arg-type]  # as `note.lua` wrote it
 
 
 def _script(name: str) -> Script:
@@ -372,6 +440,8 @@ def _script(name: str) -> Script:
 
 
 _BEGIN: Final = _script("begin")
+_EMPTY: Final = _script("empty")
+_REWORD: Final = _script("reword")
 _UPLOAD: Final = _script("upload")
 _SCREEN: Final = _script("screen")
 _PLAN: Final = _script("plan")

@@ -62,7 +62,10 @@ class Answer(BaseModel):
 
 
 class HistoryLine(BaseModel):
-    """One message of either side; `id` is WhatsApp's of theirs, our key of ours."""
+    """One message of either side; `id` is WhatsApp's of theirs and of what a person wrote by phone, our key of ours.
+
+    `job_id` is the job that brought it or sent it; `by` is who wrote it through us.
+    """
 
     model_config = WIRE_CONFIG
 
@@ -71,6 +74,8 @@ class HistoryLine(BaseModel):
     at: int
     id: str
     route: Route | None = None
+    job_id: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,16 +31,29 @@ class Place:
     instance_id: str
     contact: str
 
+    @property
+    def name(self) -> str:
+        """What it is called in the list of its organization's chats."""
+        # A contact has no space, so what stands before it is the instance, whatever that is called.
+        return f"{self.instance_id} {self.contact}"
+
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat for people who look: its last message, until when we are silent, since when somebody waits (ms)."""
+    """A chat for people who look: its last message, until when we are silent, since when somebody waits (ms).
+
+    `address` is what the person wrote from last, `name` what they call themselves, `last_in_ms` when they last wrote;
+    None while they have not written.
+    """
 
     place: Place
     last_ms: int
     silent_until_ms: int | None
     waits_since_ms: int | None
     is_being_answered: bool
+    address: str | None = None
+    name: str | None = None
+    last_in_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class ConversationStore:
             _JOIN,
             keys,
             [
-                job.id, entry.digest, _json(entry), now, _member(place), entry.at, jobs, _REMEMBER_MS, _LIFE_MS,
+                job.id, entry.digest, _json(entry), now, place.name, entry.at, jobs, _REMEMBER_MS, _LIFE_MS,
                 settings.history_messages,
             ],
         )  # fmt: skip
@@ -150,10 +163,19 @@ class ConversationStore:
             self._seen(place),
         ]
         arguments: list[Argument] = [
-            until_ms, now_ms(), _member(place), _LIFE_MS, settings.history_messages, settings.history_days * _DAY_MS,
+            until_ms, now_ms(), place.name, _LIFE_MS, settings.history_messages, settings.history_days * _DAY_MS,
             "" if line is None else _json(line), "" if line is None else f"person {line.id}", _REMEMBER_MS,
         ]  # fmt: skip
         return await self._run(_TAKE_OVER, keys, arguments) == 1
+
+    async def note(self, place: Place, line: HistoryLine, settings: ConversationSettings) -> None:
+        """Something of ours went out that no message of theirs asked for; heard once, however often it is told."""
+        if settings.history_messages > 0:
+            arguments: list[Argument] = [
+                _json(line), f"ours {line.id}", now_ms(), _REMEMBER_MS, settings.history_messages,
+                settings.history_days * _DAY_MS,
+            ]  # fmt: skip
+            await self._run(_NOTE, [self._history(place), self._seen(place)], arguments)
 
     async def release(self, place: Place) -> bool:
         """Answer again in a chat; False when nobody had taken it over."""
@@ -169,23 +191,43 @@ class ConversationStore:
         else:
             await self._call("DEL", key)
 
-    async def latest(self, organization_id: str, count: int = 100) -> list[Chat]:
-        """The chats in which something was said last, newest first."""
+    async def latest(
+        self, organization_id: str, count: int = 100, *, after: tuple[int, str] | None = None
+    ) -> list[Chat]:
+        """The chats in which something was said last, newest first; those behind the one of (ms, `Place.name`)."""
         key = redis_keys.conversations(organization_id, prefix=self._hub.prefix)
-        reply = await self._call("ZRANGE", key, 0, count - 1, "REV", "WITHSCORES")
-        found = reply if isinstance(reply, list) else []
-        # Asked all at once: they go out in one write.
-        return await asyncio.gather(
-            *(
-                self._chat(_place(organization_id, _text(member)), int(_text(score)))
-                for member, score in zip(found[::2], found[1::2], strict=True)
-            )
+        newest = "+inf" if after is None else after[0]
+        # Of one ms there are a few at most.
+        reply = await self._call(
+            "ZRANGE", key, newest, "-inf", "BYSCORE", "REV", "LIMIT", 0, count + _SAME_MS, "WITHSCORES"
         )
+        flat = iter(map(_text, reply if isinstance(reply, list) else []))
+        found = [(int(float(score)), member) for member, score in zip(flat, flat, strict=True)]
+        shown = [one for one in found if after is None or one < after][:count]
+        # Asked all at once: they go out in one write.
+        return await asyncio.gather(*(self._chat(place_named(organization_id, member), at) for at, member in shown))
+
+    async def last_lines(self, places: Sequence[Place]) -> list[HistoryLine | Entry | None]:
+        """What was said last in each of these chats, an unanswered message before all that was answered."""
+        asked = [self._call("LINDEX", key(place), -1) for place in places for key in (self._inbox, self._history)]
+        replies = await asyncio.gather(*asked)
+        return [
+            Entry.model_validate_json(_text(waiting)) if waiting is not None else next(iter(_lines([said])), None)
+            for waiting, said in zip(replies[::2], replies[1::2], strict=True)
+        ]
+
+    async def unanswered(self, place: Place) -> tuple[list[Entry], Answer | None]:
+        """What waits in a chat, the oldest first, and the answer that is about to go out."""
+        inbox, kept = await asyncio.gather(
+            self._call("LRANGE", self._inbox(place), 0, 99), self._call("HGET", self._conversation(place), "answer")
+        )
+        entries = [Entry.model_validate_json(_text(entry)) for entry in (inbox if isinstance(inbox, list) else [])]
+        return entries, None if kept is None else Answer.model_validate_json(_text(kept))
 
     async def chat(self, place: Place) -> Chat | None:
         """One chat; None when nothing was said in it for 30 days."""
         key = redis_keys.conversations(place.organization_id, prefix=self._hub.prefix)
-        score = await self._call("ZSCORE", key, _member(place))
+        score = await self._call("ZSCORE", key, place.name)
         return None if not isinstance(score, bytes) else await self._chat(place, int(float(score)))
 
     async def history(self, place: Place) -> list[HistoryLine]:
@@ -194,11 +236,18 @@ class ConversationStore:
         return _lines(reply)
 
     async def _chat(self, place: Place, last_ms: int) -> Chat:
-        reply = await self._call("HMGET", self._conversation(place), "silentUntil", "waitsSince", "owner")
-        silent, waits, owner = reply if isinstance(reply, list) else (None, None, None)
+        reply = await self._call("HMGET", self._conversation(place), *_SHOWN)
+        silent, waits, owner, sender, name, last_in = reply if isinstance(reply, list) else [None] * len(_SHOWN)
         silent_until = _int(silent)
         return Chat(
-            place, last_ms, silent_until if silent_until > now_ms() else None, _int(waits) or None, owner is not None
+            place,
+            last_ms,
+            silent_until if silent_until > now_ms() else None,
+            _int(waits) or None,
+            owner is not None,
+            _text(sender) or None,
+            _text(name) or None,
+            _int(last_in) or None,
         )
 
     async def _run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
@@ -229,13 +278,9 @@ def _parts(place: Place) -> tuple[str, str, str]:
     return place.organization_id, place.instance_id, place.contact
 
 
-def _member(place: Place) -> str:
-    # A contact has no space, so what stands before it is the instance, whatever that is called.
-    return f"{place.instance_id} {place.contact}"
-
-
-def _place(organization_id: str, member: str) -> Place:
-    instance_id, _, contact = member.rpartition(" ")
+def place_named(organization_id: str, name: str) -> Place:
+    """The place that is called so among its organization's."""
+    instance_id, _, contact = name.rpartition(" ")
     return Place(organization_id, instance_id, contact)
 
 
@@ -285,6 +330,10 @@ _JOIN: Final = _script("join")
 _COMMIT: Final = _script("commit")
 _FINISH: Final = _script("finish")
 _TAKE_OVER: Final = _script("take_over")
+_NOTE: Final = _script("note")
+#: Of a chat's fields, those that people are shown.
+_SHOWN: Final = ("silentUntil", "waitsSince", "owner", "sender", "name", "lastIn")
+_SAME_MS: Final = 20
 _DAY_MS: Final = 24 * 3600 * 1000
 _REMEMBER_MS: Final = redis_keys.MESSAGE_SECONDS * 1000
 _LIFE_MS: Final = redis_keys.CONVERSATION_SECONDS * 1000

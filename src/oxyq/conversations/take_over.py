@@ -7,6 +7,7 @@ from oxyq.conversations.identity import Identities, addresses
 from oxyq.conversations.store import ConversationStore, Place
 from oxyq.engine.scripts import now_ms
 from oxyq.gateways.news import PersonWrote
+from oxyq.jobs import PersonReply
 from oxyq.organizations import Organization
 
 
@@ -36,6 +37,15 @@ class TakeOver:
         # From when it was written: what is heard late of yesterday silences nobody today.
         until_ms = news.at_ms + settings.person_minutes * 60_000
         await self._conversations.take_over(Place(organization_id, instance_id, contact), settings, until_ms, line)
+
+    async def person_replied(self, organization: Organization, reply: PersonReply, at_ms: int) -> None:
+        """Somebody of the organization answers through us: as if by phone. Heard once, however often it is told."""
+        line = HistoryLine(
+            author="person", text=reply.text, at=at_ms, id=reply.message_key(), job_id=reply.job_id(), by=reply.by
+        )
+        place = await self.place(organization.id, reply.instance_id, reply.recipient)
+        until_ms = at_ms + organization.conversation.person_minutes * 60_000
+        await self._conversations.take_over(place, organization.conversation, until_ms, line)
 
     async def take_over(self, organization: Organization, instance_id: str, address: str) -> Place:
         """Be silent in a chat from now on, for as long as the organization has set."""

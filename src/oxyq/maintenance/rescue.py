@@ -21,13 +21,12 @@ async def rescue(
 
     The script that fails a job looks at its lock in the same step, so a job with a living worker is never touched.
     """
-    keep = Keep(policy.keep_failed_count, policy.keep_failed_seconds)
-    rules = Rules(keep, keep, BackoffRules(), DEAD_LETTER)
+    reason = f"Timeout: active for more than {older_than_seconds:g} s and its worker is gone"
     for job_id in await queue.all_ids("active"):
         raw = await queue.raw(job_id, NOBODY)
         if raw is None or not _is_older(raw, older_than_seconds):
             continue
-        failure = _failure(raw, queue.name, older_than_seconds, rules)
+        failure = given_up(raw, queue.name, policy, reason, "crashed")
         if await queue.scripts.settle(failure, FetchRules(0, "rescue")) == 0:
             yield job_id
 
@@ -37,9 +36,12 @@ def _is_older(raw: RawJob, seconds: float) -> bool:
     return now_ms() - int(started if started.isdigit() else b"0") >= seconds * 1000
 
 
-def _failure(raw: RawJob, queue: str, seconds: float, rules: Rules) -> FailedForGood:
+def given_up(raw: RawJob, queue: str, policy: QueuePolicy, reason: str, kind: str) -> FailedForGood:
+    """The last failure of a job that somebody else ran, with its dead letter of this kind."""
+    keep = Keep(policy.keep_failed_count, policy.keep_failed_seconds)
+    rules = Rules(keep, keep, BackoffRules(), DEAD_LETTER)
     try:
         job = Job(raw, queue, notes=None)
     except MalformedJob as error:
         return malformed(raw, queue, error, rules)
-    return bury(job, f"Timeout: active for more than {seconds:g} s and its worker is gone", "crashed", rules)
+    return bury(job, reason, kind, rules)

@@ -34,9 +34,9 @@ class Registration:
         if instance.id in organization.instances:
             await self._instances.save(instance)
             return
-        joined = _with(organization, [*organization.instances, instance.id])
+        _with(organization, instance.id)  # refused before anything is written
         await self._instances.save(instance)
-        await self._organizations.save(joined)
+        await self._organizations.change(instance.organization_id, lambda now: _with(now, instance.id))
 
     async def remove(self, instance_id: str) -> bool:
         """Unlink a number from its phone where it is, and forget it with its secrets; False when there was none."""
@@ -49,12 +49,20 @@ class Registration:
         with contextlib.suppress(NotAllowed, GatewayError, ConfigurationError, TimeoutError):
             async with asyncio.timeout(UNLINK_SECONDS):
                 await (await pairing_of(self._gateways, instance)).logout(instance_id)
-        organization = await self._organizations.get(instance.organization_id)
-        if organization is not None and instance_id in organization.instances:
-            left = [known for known in organization.instances if known != instance_id]
-            await self._organizations.save(_with(organization, left))
+        with contextlib.suppress(NotFound):
+            await self._organizations.change(instance.organization_id, lambda now: _without(now, instance_id))
         return await self._instances.remove(instance_id)
 
 
-def _with(organization: Organization, instances: Sequence[str]) -> Organization:
+def _with(organization: Organization, instance_id: str) -> Organization:
+    if instance_id in organization.instances:
+        return organization
+    return _changed(organization, [*organization.instances, instance_id])
+
+
+def _without(organization: Organization, instance_id: str) -> Organization:
+    return _changed(organization, [known for known in organization.instances if known != instance_id])
+
+
+def _changed(organization: Organization, instances: Sequence[str]) -> Organization:
     return parse_stored(Organization, {**wire(organization), "instances": [*instances]})

@@ -1,9 +1,9 @@
 """Answers from an organization's own list of questions; says nothing when it is not sure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from oxyq.replies.plain_text import plain
 
@@ -57,6 +57,9 @@ class Entry(Protocol):
         """What to answer."""
 
 
+Questions = TypeVar("Questions", bound=Entry)
+
+
 def best_answer(entries: Iterable[Entry], text: str) -> tuple[str, float] | None:
     """The answer that fits and its score (80 to 100), or None when none fits or two fit equally well."""
     asked = content_words(text)
@@ -95,6 +98,16 @@ def nearest(entries: Iterable[Entry], text: str, count: int) -> list[Entry]:
     asked = content_words(text)
     scored = [(score, entry) for entry in entries if (score := _entry_score(entry, asked)) > 0]
     return [entry for _, entry in sorted(scored, key=lambda pair: pair[0], reverse=True)[:count]]
+
+
+def scores(entries: Iterable[Questions], text: str) -> Iterator[tuple[Questions, str, float]]:
+    """Each entry that shares anything with a question, its nearest wording and that one's score (up to 100)."""
+    asked = content_words(text)
+    for entry in entries:
+        scored = ((_score(content_words(question), asked), question) for question in entry.questions)
+        score, question = max(scored, default=(0.0, ""))
+        if score > 0:
+            yield entry, question, score
 
 
 @lru_cache(maxsize=4096)

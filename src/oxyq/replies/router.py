@@ -10,7 +10,8 @@ from oxyq.replies.errors import AiUnavailable
 from oxyq.replies.plain_text import plain
 from oxyq.replies.turn import Turn
 
-Route: TypeAlias = Literal["opt_out", "owner", "rule", "faq", "ai", "hand_off", "person", "stale"]
+Route: TypeAlias = Literal["opt_out", "owner", "rule", "faq", "ai", "hand_off", "person", "stale", "automation"]
+"""`automation`: nobody asked; a reminder or follow-up of ours."""
 
 #: Whole messages only: "o atendente foi muito gentil" asks for nobody.
 _ASKS_FOR_A_PERSON: Final = frozenset(
@@ -46,13 +47,7 @@ class Router:
         AiUnavailable when a language model may answer later, ConfigurationError when none can be asked here; with
         `last_chance` a person takes over instead.
         """
-        return (
-            _person_asked_for(turn)
-            or _by_rule(turn)
-            or _by_faq(turn)
-            or await self._by_ai(turn, last_chance)
-            or _hand_off(turn, "unanswered")
-        )
+        return first_answer(turn) or await self._by_ai(turn, last_chance) or _hand_off(turn, "unanswered")
 
     async def _by_ai(self, turn: Turn, last_chance: bool) -> Reply | None:
         settings = turn.organization.ai
@@ -67,6 +62,11 @@ class Router:
         if answer.text is None:
             return _hand_off(turn, answer.reason)
         return Reply(answer.text, "ai", answer.hands_off, answer.reason)
+
+
+def first_answer(turn: Turn) -> Reply | None:
+    """The reply that needs no model: a person was asked for, a rule fits, or the list of questions knows it."""
+    return _person_asked_for(turn) or _by_rule(turn) or _by_faq(turn)
 
 
 def _person_asked_for(turn: Turn) -> Reply | None:

@@ -67,6 +67,10 @@ class NotYet(TemporaryError):
         self.held_ms = held_ms
 
 
+class OrganizationPaused(TemporaryError):
+    """Nothing went out, and nothing will before the organization is resumed; waiting uses no attempt."""
+
+
 #: What to do when nobody knows whether an earlier run sent it: people who wait for an answer rather get it twice.
 _IF_UNKNOWN: Final[Mapping[Kind, IfUnknown]] = {"message": "once", "automation": "once", "campaign": "never"}
 #: A shorter wait is waited in place: putting the job off would take about as long.
@@ -113,8 +117,10 @@ class Sender:
         A template goes out as its text through a gateway that has none.
 
         Raises NotYet, what the gateway raises when nothing went out, MaybeSent when it may be tried once more,
-        LostJob, QueueUnavailable.
+        LostJob, OrganizationPaused, QueueUnavailable.
         """
+        if organization.is_paused:
+            raise OrganizationPaused(f"organization {organization.id} is paused")
         instance_id = message.instance_id or first_instance(organization)
         message = replace(message, instance_id=instance_id or None)
         gateway = await self._gateways.for_organization(organization.id, instance_id)

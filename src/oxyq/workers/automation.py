@@ -16,6 +16,7 @@ from oxyq.jobs import Automation
 from oxyq.numbers import contact_key
 from oxyq.organizations import Organization
 from oxyq.outcomes import Done, Later, Outcome
+from oxyq.sending.message_keys import automation_key
 from oxyq.sending.sender import NotYet, Sender, sent_value
 from oxyq.workers.outbound import text_or_template
 from oxyq.workers.runner import Task
@@ -84,8 +85,7 @@ class AutomationHandler:
             instance_id=automation.instance_id,
             recipient=automation.recipient_number,
             text=automation.content,
-            # The runs of a scheduler share their data, and each is a message of its own.
-            key=f"{job.id if job.scheduler_id else automation.job_id()}/0",
+            key=automation_key(automation, job.id, is_scheduled_run=job.scheduler_id is not None),
         )
         try:
             outbound = text_or_template(message, automation.meta_template)

@@ -22,7 +22,7 @@ from oxyq.outcomes import Discard, Done, Failed, Later, Outcome
 from oxyq.producer import Producer
 from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Gate
-from oxyq.sending.sender import Kept, Sender, sent_value
+from oxyq.sending.sender import Kept, OrganizationPaused, Sender, sent_value
 from oxyq.sending_hours import next_open, zone_of
 from oxyq.telemetry.events import CampaignEnded, CampaignPlanned, Telemetry
 from oxyq.workers.outbound import text_or_template
@@ -102,6 +102,8 @@ class CampaignRunner:
         return Later(self._now_ms(), "planning")
 
     async def _go_on(self, campaign: Campaign, organization: Organization) -> Outcome:
+        if organization.is_paused:
+            raise OrganizationPaused(f"organization {organization.id} is paused")
         now_ms = self._now_ms()
         lane = await self._lanes.of(organization, campaign.instance_id, None, "campaign", now_ms)
         step = await self._release.go_on(campaign, organization, lane, now_ms)

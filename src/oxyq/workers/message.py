@@ -21,7 +21,8 @@ from oxyq.replies.owner import OwnerDesk
 from oxyq.replies.router import Reply, Route, Router
 from oxyq.replies.turn import Line
 from oxyq.replies.turn import Turn as Asked
-from oxyq.sending.sender import Kept, LostJob, Sender, Sent, Unconfirmed, sent_value
+from oxyq.sending.message_keys import turn_key
+from oxyq.sending.sender import Kept, LostJob, OrganizationPaused, Sender, Sent, Unconfirmed, sent_value
 from oxyq.workers.runner import Task
 from oxyq.workers.thinking import Thinking
 
@@ -68,6 +69,8 @@ class MessageHandler:
         turn = await self._conversations.join(task.job, place, message, organization.conversation, known[0])
         if not isinstance(turn, Turn):
             return Done({"status": turn})  # seen before, or joined to the turn that another job has
+        if organization.is_paused:  # before anybody thinks of an answer
+            raise OrganizationPaused(f"organization {organization.id} is paused")
         return await self._take(task, place, turn)
 
     async def _take(self, task: Task, place: Place, turn: Turn) -> Outcome:
@@ -108,7 +111,7 @@ class MessageHandler:
             # Who only asked what nobody has written down yet may well ask something else that we know.
             hands_off=reply.hands_off and reply.reason != "unanswered",
             digests=[entry.digest for entry in entries],
-            key=f"{task.job.id}/{turn.given}",
+            key=turn_key(task.job.id, turn.given),
         )
         is_command = reply.route in ("owner", "opt_out")
         committed = await self._conversations.commit(
@@ -183,7 +186,9 @@ class MessageHandler:
             key=answer.key,
         )
         sent = await self._sender.send(task.job, message, task.organization, kind="message")
-        ours = HistoryLine(author="us", text=answer.text, at=self._now_ms(), id=answer.key, route=answer.route)
+        ours = HistoryLine(
+            author="us", text=answer.text, at=self._now_ms(), id=answer.key, route=answer.route, job_id=task.job.id
+        )
         return await self._end(task, place, entries, answer.route, sent, ours, hands_off=answer.hands_off)
 
     async def _end_silent(self, task: Task, place: Place, entries: Sequence[Entry], route: Route) -> Outcome:
@@ -202,7 +207,10 @@ class MessageHandler:
         hands_off: bool,
     ) -> Outcome:
         organization, settings = task.organization, task.organization.conversation
-        theirs = [HistoryLine(author="them", text=entry.text, at=entry.at, id=entry.message_id) for entry in entries]
+        theirs = [
+            HistoryLine(author="them", text=entry.text, at=entry.at, id=entry.message_id, job_id=entry.job_id)
+            for entry in entries
+        ]
         finished = await self._conversations.finish(
             task.job, place, entries, [*theirs, ours] if ours else theirs, settings,
             silent_until_ms=self._now_ms() + settings.person_minutes * 60_000 if hands_off else None,

@@ -9,7 +9,7 @@ from oxyq.errors import InvalidPayload, PermanentError
 from oxyq.jobs import AnyPayload, decode
 from oxyq.organizations import Organization
 from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
-from oxyq.sending.sender import NotYet
+from oxyq.sending.sender import NotYet, OrganizationPaused
 from oxyq.telemetry.events import JobHandled, Telemetry
 
 
@@ -30,21 +30,25 @@ class Task:
 
 
 Handle: TypeAlias = Callable[[Task], Awaitable[Outcome]]
+Hold: TypeAlias = Callable[[Job, str], Awaitable[Later]]
 Report: TypeAlias = Callable[[Task, Outcome], Awaitable[None]]
 
 
 class Runner:
-    """Runs jobs: `handlers` says who handles which payload, `report` hears how each ended."""
+    """Runs jobs: `handlers` says who handles which payload, `hold` puts off those of an organization that is paused,
+    `report` hears how each ended."""
 
     def __init__(
         self,
         organizations: Organizations,
         handlers: Mapping[type[AnyPayload], Handle],
+        hold: Hold,
         report: Report,
         telemetry: Telemetry,
     ) -> None:
         self._organizations = organizations
         self._handlers = handlers
+        self._hold = hold
         self._report = report
         self._telemetry = telemetry
 
@@ -53,7 +57,7 @@ class Runner:
         task = None
         try:
             task = await self._admit(job, decode(job.queue, job.data))
-            outcome = await self._handlers[type(task.payload)](task)
+            outcome = await self._handle(task)
         except Exception as error:
             outcome = self._settle(error)
             if isinstance(outcome, Failed):
@@ -69,6 +73,12 @@ class Runner:
                 f"organizationId: {payload.organization_id!r} is unknown here; add it with: oxyq orgs set"
             )
         return Task(payload, organization, job)
+
+    async def _handle(self, task: Task) -> Outcome:
+        try:
+            return await self._handlers[type(task.payload)](task)
+        except OrganizationPaused:
+            return await self._hold(task.job, task.organization.id)
 
     def _settle(self, error: Exception) -> Outcome:
         """What an error means for the job; this is the only place that decides it."""

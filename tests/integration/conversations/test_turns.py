@@ -233,3 +233,25 @@ async def test_a_follow_up_is_dropped_once_somebody_wrote(shop: Shop) -> None:
     wrote = await shop.app.last_wrote.at(organization.id, ANA)
 
     assert wrote is not None and wrote > late
+
+
+async def test_a_reminder_stands_in_the_chat_once_and_the_model_knows_of_it(shop: Shop) -> None:
+    """Given a reminder that went out before somebody ever wrote; when they answer it, then "sim" is understood."""
+    organization = await shop.open()
+    reminder = await shop.app.producer.add_automation_job(
+        automation_id="a1", organization_id=organization.id, type="reminder", recipient_number=ANA,
+        content="Banho amanhã às 10h. Confirma?",
+    )  # fmt: skip
+    await shop.until_told(ANA)
+    await shop.until(lambda: any(event.job_id == reminder and event.outcome == "done" for event in shop.handled))
+    place = Place(organization.id, "wa_demo", ANA)
+    [line] = await shop.app.conversations.history(place)
+    await shop.app.conversations.note(place, line, organization.conversation)  # as a worker that was cut off would
+
+    await shop.until_ended(await shop.hears("sim"))
+
+    assert shop.ai.histories == [["Banho amanhã às 10h. Confirma?"]]
+    chat = await shop.app.conversations.chat(place)
+    assert chat is not None
+    first, *_ = await shop.app.transcripts.of(chat)
+    assert (first.route, first.status, first.queue, first.job_id) == ("automation", "sent", "automation", reminder)

@@ -89,6 +89,11 @@ def test_a_used_up_budget_waits_for_the_organizations_midnight() -> None:
     assert eta({MANAUS: 1}, pace, None) == Estimate(at("2026-11-24 00:00"), "daily budget", None)
 
 
+def test_where_only_the_budget_counts_nothing_has_to_be_measured() -> None:
+    """5 a day and 12 people: the last goes on the day after tomorrow, however fast that is."""
+    assert eta({SAO_PAULO: 12}, Pace(per_day=(5,)), None, measured=0).ends_at_ms == at("2026-11-25 00:00") + 100
+
+
 def test_a_day_of_25_hours_has_one_budget() -> None:
     """New York, 1 November 2026: 02:00 becomes 01:00."""
     pace, noon = Pace(per_day=(1,), used_today=1), at("2026-10-31 12:00", NEW_YORK)

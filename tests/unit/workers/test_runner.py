@@ -11,7 +11,7 @@ from oxyq.gateways.base import MaybeSent, NeverWill, NotSent
 from oxyq.jobs import Automation, InboundMessage
 from oxyq.organizations import Organization, demo_organization
 from oxyq.outcomes import Discard, Done, Failed, Later, Outcome
-from oxyq.sending.sender import NotYet
+from oxyq.sending.sender import NotYet, OrganizationPaused
 from oxyq.telemetry.events import Event, JobHandled, Telemetry
 from oxyq.workers.runner import Runner, Task
 
@@ -44,8 +44,11 @@ class _Case:
         async def report(task: Task, outcome: Outcome) -> None:
             self.reported.append(outcome)
 
+        async def hold(job: Job, organization_id: str) -> Later:
+            return Later(NOW_MS + 600_000, f"{job.id} of {organization_id} is held")
+
         handlers = {Automation: handle, InboundMessage: handle}
-        self.runner = Runner(_Organizations(), handlers, report, telemetry)  # type: ignore[arg-type]
+        self.runner = Runner(_Organizations(), handlers, hold, report, telemetry)  # type: ignore[arg-type]
 
 
 def _job(data: object = REMINDER, *, attempts_made: int = 0) -> Job:
@@ -62,6 +65,7 @@ def _job(data: object = REMINDER, *, attempts_made: int = 0) -> Job:
         (PermanentError("never"), Discard("never")),
         (InvalidPayload("template", "is broken"), Discard("invalid: template: is broken")),
         (NotYet("number limit", NOW_MS + 2_500), Later(NOW_MS + 2_500, "number limit")),
+        (OrganizationPaused("paused"), Later(NOW_MS + 600_000, "auto-1 of org_demo is held")),
     ],
 )
 async def test_an_ending_is_returned_and_reported(ending: Outcome | Exception, outcome: Outcome) -> None:

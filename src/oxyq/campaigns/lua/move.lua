@@ -19,7 +19,11 @@ if ARGV[4] == "again" then
   redis.call("HDEL", KEYS[1], "plannedAt", "endedAt")
   redis.call("HINCRBY", KEYS[1], "again", 1)
 end
-if ARGV[4] ~= "" then generation = redis.call("HINCRBY", KEYS[1], "generation", 1) end
+if ARGV[4] ~= "" then
+  generation = redis.call("HINCRBY", KEYS[1], "generation", 1)
+  -- What `note.lua` counts by the minute begins anew: the time in which it was paused is none of its rate.
+  redis.call("HDEL", KEYS[1], "minute:0", "minute:1", "minute:2", "minute:3", "minute:4", "minute:5")
+end
 -- What is planned already goes on where it was.
 if after == "planning" and redis.call("HEXISTS", KEYS[1], "plannedAt") == 1 then after = "running" end
 redis.call("HSET", KEYS[1], "state", after)

@@ -38,7 +38,11 @@ if not isPending then
     -- Answered; but its job may still have what came after it to answer.
     if owner ~= job then return {"seen"} end
   else
-    insert(cjson.decode(ARGV[3]))
+    local new = cjson.decode(ARGV[3])
+    insert(new)
+    -- What people are told of the chat, and whom a person's answer goes to.
+    redis.call("HSET", KEYS[1], "sender", new.sender)
+    if new.name then redis.call("HSET", KEYS[1], "name", new.name) end
     redis.call("ZADD", KEYS[3], now, digest)
     redis.call("ZREMRANGEBYSCORE", KEYS[3], "-inf", now - ARGV[8])
     redis.call("PEXPIRE", KEYS[3], ARGV[8])
