@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-unit test-bridge interop check format bench clean lock
+.PHONY: help setup run test test-unit test-bridge interop check format bench screenshots clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ format: $(READY) ## Format the code and mend what lint can mend by itself
 
 bench: $(READY) ## Measure speed beside other queues (an hour or so; ARGUMENTS=--quick: a minute)
 	@exec $(BIN)/python -m benchmarks $(ARGUMENTS)
+
+screenshots: $(READY) ## Make the pictures of the board in docs/board anew (needs Chromium)
+	$(BIN)/python -m tests.browser.showcase
 
 clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq stays
 	rm -rf .venv .bench-venv dist tests/interop/node_modules bridge/node_modules benchmarks/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -64,6 +64,7 @@ REQUIREMENTS = {
     "node-packages": Requirement(
         _node_packages, "apt-get install nodejs npm && (cd tests/interop && npm ci --ignore-scripts)"
     ),
+    "chromium": Requirement(_program("chromium"), "apt-get install chromium"),
     "bridge": Requirement(_bridge, "install Node 20 or newer (nodejs.org), then: cd bridge && npm ci --ignore-scripts"),
 }
 

@@ -40,10 +40,10 @@ async def http_server(app: App) -> AsyncIterator[str]:
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     server = _Http(config)
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
     try:
-        yield f"http://{'localhost' if settings.host in ('127.0.0.1', '0.0.0.0', '::') else settings.host}:" + str(  # noqa: S104
-            listening.getsockname()[1]
-        )
+        async with app.bulk.running():
+            yield f"http://{host}:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         await asyncio.wait([serving], timeout=HTTP_STOP_SECONDS + 1)

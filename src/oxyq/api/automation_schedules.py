@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from oxyq.api.access import Access, may_add, tenant
+from oxyq.access.permissions import Permission
+from oxyq.api.access import Access, tenant
 from oxyq.api.automations import completed, shown_body
 from oxyq.api.body import BODY_BYTES, read_object
 from oxyq.api.campaign_lookup import CampaignLookup
@@ -58,24 +59,27 @@ class Schedules:
 
     def routes(self, access: Access) -> APIRouter:
         """/v1/automation-schedules: all of them, and GET, PUT, DELETE and run of one."""
-        router = APIRouter(prefix="/v1", tags=["automations"], dependencies=[Depends(access.authenticated)])
+        router = APIRouter(prefix="/v1", tags=["automations"])
         looked = error_answers(401, 404, 422, 503)
         acted = {**looked, **error_answers(403)}
         given = {**acted, **error_answers(400, 408, 413, 415)}
         whose = {"parameters": [ORGANIZATION_PARAMETER]}
         one = "/automation-schedules/{schedule_id}"
-        router.add_api_route("/automation-schedules", self.list, methods=["GET"], responses=looked, openapi_extra=whose)
-        router.add_api_route(one, self.show, methods=["GET"], responses=looked, openapi_extra=whose)
+        for path, look in (("/automation-schedules", self.list), (one, self.show)):
+            router.add_api_route(
+                path, look, methods=["GET"], dependencies=access.look(), responses=looked, openapi_extra=whose
+            )
         router.add_api_route(
-            one, self.save, methods=["PUT"], dependencies=[Depends(may_add)], responses=given,
+            one, self.save, methods=["PUT"], dependencies=access.deed("schedule.save", Permission.SETTINGS),
+            responses=given,
             openapi_extra={**whose, "requestBody": shown_body(Schedule, _EXAMPLE, without=("id", "organizationId"))},
         )  # fmt: skip
         router.add_api_route(
-            one, self.remove, methods=["DELETE"], dependencies=[Depends(may_add)], status_code=204,
-            responses=acted, openapi_extra=whose,
+            one, self.remove, methods=["DELETE"], dependencies=access.deed("schedule.remove", Permission.SETTINGS),
+            status_code=204, responses=acted, openapi_extra=whose,
         )  # fmt: skip
         router.add_api_route(
-            f"{one}/run", self.run, methods=["POST"], dependencies=[Depends(may_add)], status_code=202,
+            f"{one}/run", self.run, methods=["POST"], dependencies=access.deed("schedule.run"), status_code=202,
             responses=acted, openapi_extra=whose,
         )  # fmt: skip
         return router

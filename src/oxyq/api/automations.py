@@ -3,11 +3,11 @@
 import re
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
-from oxyq.api.access import Access, may_add, tenant
+from oxyq.api.access import Access, tenant
 from oxyq.api.body import BODY_BYTES, read_object
 from oxyq.api.campaign_lookup import CampaignLookup
 from oxyq.api.deadline import carried_through, redis_deadline
@@ -84,21 +84,22 @@ class Automations:
 
     def routes(self, access: Access) -> APIRouter:
         """GET /v1/automations, and POST of what can be done with those that wait."""
-        router = APIRouter(prefix="/v1", tags=["automations"], dependencies=[Depends(access.authenticated)])
+        router = APIRouter(prefix="/v1", tags=["automations"])
         looked = error_answers(401, 404, 422, 503)
         given = {**looked, **error_answers(400, 403, 408, 413, 415)}
         whose = {"parameters": [ORGANIZATION_PARAMETER]}
         router.add_api_route(
-            "/automations", self.list, methods=["GET"], responses=looked,
+            "/automations", self.list, methods=["GET"], dependencies=access.look(), responses=looked,
             openapi_extra={"parameters": [_LIMIT_PARAMETER, _AFTER_PARAMETER, ORGANIZATION_PARAMETER]},
         )  # fmt: skip
         router.add_api_route(
-            "/automations/withdraw", self.withdraw, methods=["POST"], dependencies=[Depends(may_add)],
-            responses=given, openapi_extra={**whose, "requestBody": shown_body(Selection, _SELECTION)},
+            "/automations/withdraw", self.withdraw, methods=["POST"],
+            dependencies=access.deed("automation.withdraw"), responses=given,
+            openapi_extra={**whose, "requestBody": shown_body(Selection, _SELECTION)},
         )  # fmt: skip
         router.add_api_route(
             "/automations/{automation_id}/reschedule", self.reschedule, methods=["POST"],
-            dependencies=[Depends(may_add)], responses={**given, **error_answers(409)},
+            dependencies=access.deed("automation.reschedule"), responses={**given, **error_answers(409)},
             openapi_extra={**whose, "requestBody": shown_body(Move, _MOVE)},
         )  # fmt: skip
         return router

@@ -1,6 +1,7 @@
 """Finding campaigns for whom they concern, and showing how far they are; never what they say."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,6 +43,9 @@ class CampaignView(BaseModel):
         default=None, description="why nothing goes out at the moment", examples=["quiet hours"]
     )
     waits_until: int | None = None
+    per_minute: float | None = Field(
+        default=None, description="sends a minute in the last five, while it runs", examples=[48.0]
+    )
     ends_at: int | None = Field(default=None, description="when it will be through, if all goes on as it does")
     crosses_quiet_hours_at: int | None = None
     created_at: int | None = Field(default=None, examples=[1795377084000])
@@ -67,18 +71,15 @@ class CampaignLookup:
             raise no_organization(organization_id)
         return organization
 
-    async def show(self, organization_id: str, campaign_id: str) -> CampaignView:
-        """One campaign."""
+    async def show(self, organization_id: str, campaign_id: str) -> tuple[CampaignView, Campaign | None]:
+        """One campaign, as its organization is told of it and as it is; None while its request waits for a worker."""
         campaign = await self._find(organization_id, campaign_id)
         if campaign is None:
-            return CampaignView(campaign_id=campaign_id, organization_id=organization_id, state="planning")
-        return await self.view(campaign)
+            return CampaignView(campaign_id=campaign_id, organization_id=organization_id, state="planning"), None
+        return await self.view(campaign), campaign
 
-    async def latest(self, organization_id: str, count: int) -> list[CampaignView]:
-        """Those that were made last, newest first."""
-        organization, campaigns = await asyncio.gather(
-            self.organization(organization_id), self._store.latest(organization_id, count)
-        )
+    async def views(self, campaigns: Sequence[Campaign], organization: Organization) -> list[CampaignView]:
+        """Campaigns of one organization, as it is told of them."""
         return await asyncio.gather(*(self._view(campaign, organization) for campaign in campaigns))
 
     async def taken_in(self, organization_id: str, campaign_id: str) -> Campaign:

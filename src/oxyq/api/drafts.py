@@ -1,13 +1,13 @@
 """Campaigns that are made by hand: a draft first, then its recipients as a file of any size."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
-from oxyq.api.access import Access, may_add, tenant
+from oxyq.api.access import Access, tenant
 from oxyq.api.body import body_pieces, media_type
 from oxyq.api.campaign_lookup import CampaignLookup, CampaignView
 from oxyq.api.deadline import redis_deadline
@@ -30,7 +30,8 @@ FILE_BYTES: Final = 256 * 1024 * 1024
 #: What is read at once takes the process a few ms, in which nobody else is answered.
 SLICE_BYTES: Final = 32 * 1024
 
-_FORMATS: Final[Mapping[str, Literal["csv", "ndjson"]]] = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
+FileFormat: TypeAlias = Literal["csv", "ndjson"]
+FORMATS: Final[Mapping[str, FileFormat]] = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 _EXAMPLES: Final[Mapping[str, str]] = {
     "text/csv": "number,name\n5511988888888,Ana\n5511977777777,Rui\n",
     "application/x-ndjson": '{"number": "5511988888888", "variables": {"name": "Ana"}}\n"5511977777777"\n',
@@ -47,14 +48,18 @@ class Drafts:
         self._lookup = lookup
 
     def routes(self, access: Access) -> APIRouter:
-        """PUT /v1/campaigns/{campaign_id}/recipients."""
-        router = APIRouter(
-            prefix="/v1", tags=["campaigns"], dependencies=[Depends(access.authenticated), Depends(may_add)]
-        )
+        """PUT and DELETE /v1/campaigns/{campaign_id}/recipients."""
+        router = APIRouter(prefix="/v1", tags=["campaigns"])
         router.add_api_route(
             "/campaigns/{campaign_id}/recipients", self.fill, methods=["PUT"],
+            dependencies=access.intake("campaign.fill"),
             responses=error_answers(400, 401, 403, 404, 408, 409, 413, 415, 422, 503),
             openapi_extra={"requestBody": file_body(_EXAMPLES), "parameters": [ORGANIZATION_PARAMETER]},
+        )  # fmt: skip
+        router.add_api_route(
+            "/campaigns/{campaign_id}/recipients", self.empty, methods=["DELETE"],
+            dependencies=access.deed("campaign.empty"), responses=error_answers(401, 403, 404, 409, 422, 503),
+            openapi_extra={"parameters": [ORGANIZATION_PARAMETER]},
         )  # fmt: skip
         return router
 
@@ -78,7 +83,16 @@ class Drafts:
         Nothing is sent before it is started. After a mistake, or when the upload broke off, send the whole file again.
         """
         organization_id = tenant(request, query_parameters(request, "organizationId"))
-        reader = recipient_reader(_FORMATS[media_type(request, *_FORMATS)])
+        form = FORMATS[media_type(request, *FORMATS)]
+        filled = await self.take(organization_id, campaign_id, form, body_pieces(request, FILE_BYTES))
+        async with redis_deadline():
+            return await self._lookup.view(filled)
+
+    async def take(
+        self, organization_id: str, campaign_id: str, form: FileFormat, coming: AsyncGenerator[bytes, None]
+    ) -> Campaign:
+        """The draft with the recipients of this file, whose pieces are `coming`; ApiError 409 when it has others."""
+        reader = recipient_reader(form)
         async with redis_deadline():
             _, campaign = await asyncio.gather(
                 self._lookup.organization(organization_id), self._lookup.taken_in(organization_id, campaign_id)
@@ -87,18 +101,29 @@ class Drafts:
                 raise NotAllowed(f"campaign {campaign_id} is {campaign.state}; make the draft again, or another one")
             filling = await self._intake.open(content_of(campaign))
         try:
-            filled = await _fill(request, reader, filling)
+            return await _fill(coming, reader, filling)
         except IdConflict:
             raise ApiError(
                 409, "id_conflict", f"campaign {campaign_id} has other recipients already, or another upload of them "
-                "began after this one; use another campaignId for other recipients",
+                "began after this one; use another campaignId for other recipients, or DELETE these first",
             ) from None  # fmt: skip
+
+    async def empty(self, request: Request, campaign_id: str) -> CampaignView:
+        """Take the recipients of a draft away, so that others can be handed in."""
+        organization_id = tenant(request, query_parameters(request, "organizationId"))
+        return await self.let_go(organization_id, campaign_id)
+
+    async def let_go(self, organization_id: str, campaign_id: str) -> CampaignView:
+        """A draft without its recipients; NotAllowed when it is none."""
         async with redis_deadline():
-            return await self._lookup.view(filled)
+            campaign = await self._lookup.taken_in(organization_id, campaign_id)
+            if not await self._store.empty(campaign):
+                raise NotAllowed(f"campaign {campaign_id} is {campaign.state}: only a draft lets its recipients go")
+            return await self._lookup.view(await self._control.find(organization_id, campaign_id))
 
 
-async def _fill(request: Request, reader: RecipientReader, filling: Filling) -> Campaign:
-    async with aclosing(body_pieces(request, FILE_BYTES)) as coming:
+async def _fill(coming: AsyncGenerator[bytes, None], reader: RecipientReader, filling: Filling) -> Campaign:
+    async with aclosing(coming):
         async for piece in coming:
             for start in range(0, len(piece), SLICE_BYTES):
                 await _add(filling, reader.feed(piece[start : start + SLICE_BYTES]))

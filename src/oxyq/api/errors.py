@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from oxyq.access.attempts import TooManyAttempts
 from oxyq.errors import IdConflict, InvalidPayload, NotAllowed, NotFound, OxyqError, QueueUnavailable
 
 RETRY_AFTER_SECONDS: Final = 2
@@ -80,6 +81,10 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(404, "not_found", str(error))
         case NotAllowed():
             return ApiError(409, "not_allowed", str(error))
+        case TooManyAttempts():
+            return ApiError(
+                429, "too_many_attempts", str(error), headers={"Retry-After": str(error.retry_after_seconds)}
+            )
         case QueueUnavailable():
             return unavailable(
                 f"Redis did not take or give it in time, so nobody knows whether it did; {REPEAT_IS_SAFE}"

@@ -1,8 +1,6 @@
 """The routes that machines watch: no token, and nothing in them that a stranger may not know."""
 
 import asyncio
-import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, TypeVar
 
@@ -10,13 +8,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from oxyq.api.command_rate import CommandCounter, CommandRate
 from oxyq.api.deadline import redis_deadline
 from oxyq.api.errors import unavailable
 from oxyq.api.openapi import error_answers
 from oxyq.app import App
 from oxyq.engine.connection import RedisReplyError
 from oxyq.errors import QueueUnavailable
+from oxyq.operating import redis_health as redis
+from oxyq.operating.redis_health import Danger
 
 T = TypeVar("T")
 
@@ -94,7 +93,6 @@ class HealthChecks:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._commands = CommandCounter()
 
     def routes(self) -> APIRouter:
         """GET and HEAD of HEALTH_PATHS."""
@@ -128,18 +126,7 @@ class HealthChecks:
         return await _asked(self._ready)
 
     async def _redis(self) -> RedisHealth:
-        commands = self._app.hub.commands
-        await commands.ready()
-        start = time.perf_counter()
-        await commands.call("PING")
-        latency_seconds = time.perf_counter() - start
-        reply = await commands.call("INFO")
-        info = _parse_info(reply if isinstance(reply, bytes) else b"")
-        total, up_seconds = _number(info, "total_commands_processed"), _number(info, "uptime_in_seconds")
-        rate = None
-        if total is not None and up_seconds is not None:
-            rate = self._commands.look(time.monotonic(), total, up_seconds)
-        return _redis_health(info, latency_seconds, rate, self._app.settings.redis_budget)
+        return redis_health(await self._app.redis_health.look())
 
     async def _queues(self) -> QueuesHealth:
         counts, dead_letters = await asyncio.gather(self._app.queue_counts(), self._app.dead_letters.count())
@@ -169,41 +156,31 @@ async def _asked(question: Callable[[], Awaitable[T]]) -> T:
         raise unavailable("Redis does not answer; check that it runs and REDIS_URL is right") from None
 
 
-def _parse_info(info: bytes) -> dict[str, str]:
-    return dict(re.findall(r"^(\w+):([^\r\n]*)", info.decode("utf-8", "replace"), re.MULTILINE))
+_WARNINGS: Final[Mapping[Danger, str]] = {
+    "evicts": "maxmemory-policy is {policy}: jobs may be thrown away; set it to noeviction",
+    "not-on-disk": "the append-only file is off: jobs are lost when Redis stops; set appendonly to yes",
+    "over-budget": "Redis gets {per_hour} commands an hour, more than OXYQ_REDIS_BUDGET={budget}; "
+    "look for idle workers that could share a process, and for clients that poll",
+}
 
 
-def _redis_health(
-    info: Mapping[str, str], latency_seconds: float, rate: CommandRate | None, budget: int | None
-) -> RedisHealth:
-    policy = info.get("maxmemory_policy")
-    aof = {"0": False, "1": True}.get(info.get("aof_enabled", ""))
-    warnings = []
-    if policy not in (None, "noeviction"):
-        warnings.append(f"maxmemory-policy is {policy}: jobs may be thrown away; set it to noeviction")
-    if aof is False:
-        warnings.append("the append-only file is off: jobs are lost when Redis stops; set appendonly to yes")
-    if rate is not None and budget is not None and rate.is_beyond(budget):
-        warnings.append(
-            f"Redis gets {rate.per_hour} commands an hour, more than OXYQ_REDIS_BUDGET={budget}; "
-            "look for idle workers that could share a process, and for clients that poll"
-        )
+def redis_health(found: redis.RedisHealth) -> RedisHealth:
+    """What Redis says about itself, as it is answered."""
+    per_hour = None if found.commands is None else found.commands.per_hour
     return RedisHealth(
-        latency_ms=round(latency_seconds * 1000, 2),
-        server="valkey" if "valkey_version" in info else "redis",
-        version=info.get("valkey_version") or info.get("redis_version"),
-        memory=Memory(used_bytes=_number(info, "used_memory"), max_bytes=_number(info, "maxmemory") or None),
+        latency_ms=found.latency_ms,
+        server=found.server,
+        version=found.version,
+        memory=Memory(used_bytes=found.used_bytes, max_bytes=found.max_bytes),
         commands=Commands(
-            per_hour=None if rate is None else rate.per_hour,
-            over_seconds=None if rate is None else rate.over_seconds,
-            budget_per_hour=budget,
+            per_hour=per_hour,
+            over_seconds=None if found.commands is None else found.commands.over_seconds,
+            budget_per_hour=found.budget,
         ),
-        maxmemory_policy=policy,
-        aof=aof,
-        warnings=warnings,
+        maxmemory_policy=found.policy,
+        aof=found.on_disk,
+        warnings=[
+            _WARNINGS[danger].format(policy=found.policy, per_hour=per_hour, budget=found.budget)
+            for danger in found.dangers
+        ],
     )
-
-
-def _number(info: Mapping[str, str], name: str) -> int | None:
-    text = info.get(name, "")
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from oxyq.access.tokens import Role
+from oxyq.access.permissions import Permission
 from oxyq.api.access import Access, caller, tenant
 from oxyq.api.body import BODY_BYTES, has_body, read_object
 from oxyq.api.campaign_lookup import CampaignLookup
@@ -28,8 +28,6 @@ from oxyq.receiving.standing import secrets_kept, standing
 
 #: A bridge answers when the QR code is there, for which WhatsApp may take 20 s.
 PAIR_SECONDS: Final = 25.0
-#: Programs send by numbers; people say which there are.
-MANAGERS: Final[frozenset[Role]] = frozenset(("owner", "operator"))
 
 _LOOKED: Final = error_answers(401, 404, 422, 503)
 _CHANGED: Final = {**_LOOKED, **error_answers(400, 403, 408, 409, 413, 415)}
@@ -109,15 +107,6 @@ class PairRequest(BaseModel):
     )
 
 
-async def may_manage(request: Request) -> None:
-    """Refuse callers whose role may not change which numbers there are."""
-    role = caller(request).role
-    if role not in MANAGERS:
-        raise ApiError(
-            403, "forbidden", f"the role {role} may not do this; use a token of {', '.join(sorted(MANAGERS))}"
-        )
-
-
 class InstanceRoutes:
     """Answers for the numbers of the caller's organization; those of others are not there."""
 
@@ -129,21 +118,25 @@ class InstanceRoutes:
 
     def routes(self, access: Access) -> APIRouter:
         """GET /v1/instances and one of them; PUT and DELETE of one, its secrets, and linking it to a phone."""
-        router = APIRouter(prefix="/v1", tags=["instances"], dependencies=[Depends(access.authenticated)])
+        router = APIRouter(prefix="/v1", tags=["instances"])
         one, parameters = "/instances/{instance_id}", [ORGANIZATION_PARAMETER]
+        secret = _body(SecretValue, {"value": "EAAG…"})
+        phone = _body(PairRequest, {"phone": "5511999990001"}, required=False)
         for path, look in (("/instances", self.list), (one, self.show)):
             router.add_api_route(
-                path, look, methods=["GET"], responses=_LOOKED, openapi_extra={"parameters": parameters}
-            )
-        for method, path, change, status, body in (
-            ("PUT", one, self.save, 200, _body(Instance, _INSTANCE, leave_out=("id", "organizationId"))),
-            ("DELETE", one, self.remove, 204, {}),
-            ("PUT", f"{one}/secrets/{{name}}", self.set_secret, 204, _body(SecretValue, {"value": "EAAG…"})),
-            ("POST", f"{one}/pair", self.pair, 200, _body(PairRequest, {"phone": "5511999990001"}, required=False)),
-            ("POST", f"{one}/logout", self.logout, 204, {}),
+                path, look, methods=["GET"], dependencies=access.look(), responses=_LOOKED,
+                openapi_extra={"parameters": parameters},
+            )  # fmt: skip
+        for method, path, verb, change, status, body in (
+            ("PUT", one, "save", self.save, 200, _body(Instance, _INSTANCE, leave_out=("id", "organizationId"))),
+            ("DELETE", one, "remove", self.remove, 204, {}),
+            ("PUT", f"{one}/secrets/{{name}}", "set-secret", self.set_secret, 204, secret),
+            ("POST", f"{one}/pair", "pair", self.pair, 200, phone),
+            ("POST", f"{one}/logout", "logout", self.logout, 204, {}),
         ):
             router.add_api_route(
-                path, change, methods=[method], status_code=status, dependencies=[Depends(may_manage)],
+                path, change, methods=[method], status_code=status,
+                dependencies=access.deed(f"instance.{verb}", Permission.SETTINGS),
                 responses=_CHANGED, openapi_extra={**body, "parameters": parameters},
             )  # fmt: skip
         return router

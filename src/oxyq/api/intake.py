@@ -3,11 +3,11 @@
 from typing import Final, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from oxyq.api.access import Access, caller, may_add, require_organization
+from oxyq.api.access import Access, caller, require_organization, tell_audit
 from oxyq.api.body import BODY_BYTES, CAMPAIGN_BODY_BYTES, JsonBody, read_object
 from oxyq.api.campaign_lookup import CampaignView
 from oxyq.api.deadline import redis_deadline
@@ -48,17 +48,15 @@ class Intake:
 
     def routes(self, access: Access) -> APIRouter:
         """POST /v1/messages, /v1/automations and /v1/campaigns."""
-        router = APIRouter(
-            prefix="/v1", tags=["jobs"], dependencies=[Depends(access.authenticated), Depends(may_add)]
-        )  # fmt: skip
-        for path, endpoint, model, parameters, answers in (
-            ("/messages", self.add_message, InboundMessage, [], {}),
-            ("/automations", self.add_automation, Automation, [DELAY_PARAMETER], {}),
-            ("/campaigns", self.add_campaign, CampaignRequest, [_DRAFT_PARAMETER], _DRAFT_ANSWERS),
+        router = APIRouter(prefix="/v1", tags=["jobs"])
+        for path, endpoint, action, model, parameters, answers in (
+            ("/messages", self.add_message, "message.add", InboundMessage, [], {}),
+            ("/automations", self.add_automation, "automation.add", Automation, [DELAY_PARAMETER], {}),
+            ("/campaigns", self.add_campaign, "campaign.add", CampaignRequest, [_DRAFT_PARAMETER], _DRAFT_ANSWERS),
         ):
             router.add_api_route(
-                path, endpoint, methods=["POST"], status_code=202, response_model=Accepted,
-                responses={**_ERRORS, **answers},
+                path, endpoint, methods=["POST"], dependencies=access.intake(action), status_code=202,
+                response_model=Accepted, responses={**_ERRORS, **answers},
                 openapi_extra={"requestBody": request_body(model), "parameters": parameters},
             )  # fmt: skip
         return router
@@ -69,7 +67,7 @@ class Intake:
         body = await read_payload(request, InboundMessage, BODY_BYTES)
         async with redis_deadline():
             job_id = await self._producer.add_message_job(body.fields)
-        return _accepted(response, Accepted(id=job_id, queue="message"))
+        return _accepted(request, response, body, Accepted(id=job_id, queue="message"))
 
     async def add_automation(self, request: Request, response: Response) -> Accepted:
         """Add a reminder or follow-up: it is sent after `delay_ms`, or else at its `scheduledFor`, or else now."""
@@ -77,7 +75,7 @@ class Intake:
         body = await read_payload(request, Automation, BODY_BYTES)
         async with redis_deadline():
             job_id = await self._producer.add_automation_job(body.fields, delay_ms=delay_ms)
-        return _accepted(response, Accepted(id=job_id, queue="automation"))
+        return _accepted(request, response, body, Accepted(id=job_id, queue="automation"))
 
     async def add_campaign(self, request: Request, response: Response) -> Accepted | Response:
         """Add a campaign: its template is sent to each recipient, at its `startAt` or else now."""
@@ -86,7 +84,7 @@ class Intake:
         body = await read_payload(request, CampaignRequest, CAMPAIGN_BODY_BYTES)
         async with redis_deadline(body.bytes):
             job_id = await self._producer.add_campaign_job(body.fields)
-        return _accepted(response, Accepted(id=job_id, queue="campaign"))
+        return _accepted(request, response, body, Accepted(id=job_id, queue="campaign"))
 
     async def _add_draft(self, request: Request) -> Response:
         body = await read_payload(request, CampaignContent, CAMPAIGN_BODY_BYTES)
@@ -96,6 +94,7 @@ class Intake:
                 "are handed in by PUT /v1/campaigns/{campaignId}/recipients to a draft; leave them out, or draft=true",
             )
         content = parse_new(CampaignContent, body.fields)
+        tell_audit(request, organization_id=content.organization_id, campaign=content.campaign_id, draft=True)
         async with redis_deadline():
             view = await self._drafts.make(content)
         location = f"/v1/campaigns/{quote(content.campaign_id, safe='')}"
@@ -113,6 +112,8 @@ async def read_payload(request: Request, model: type[Payload], cap_bytes: int) -
     return body
 
 
-def _accepted(response: Response, accepted: Accepted) -> Accepted:
+def _accepted(request: Request, response: Response, body: JsonBody, accepted: Accepted) -> Accepted:
+    # The producer has checked that it is text.
+    tell_audit(request, organization_id=str(body.fields["organizationId"]), queue=accepted.queue, id=accepted.id)
     response.headers["Location"] = f"/v1/jobs/{accepted.queue}/{accepted.id}"
     return accepted

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -49,9 +49,10 @@ class JobLookup:
 
     def routes(self, access: Access) -> APIRouter:
         """GET /v1/jobs/{queue}/{job_id}."""
-        router = APIRouter(prefix="/v1", tags=["jobs"], dependencies=[Depends(access.authenticated)])
+        router = APIRouter(prefix="/v1", tags=["jobs"])
         router.add_api_route(
-            "/jobs/{queue}/{job_id}", self.show, methods=["GET"], responses=error_answers(401, 404, 422, 503)
+            "/jobs/{queue}/{job_id}", self.show, methods=["GET"], dependencies=access.look(),
+            responses=error_answers(401, 404, 422, 503),
         )  # fmt: skip
         return router
 

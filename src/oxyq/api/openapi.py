@@ -5,13 +5,19 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from oxyq.api.chat_views import NewReply
 from oxyq.api.consent import Wish
 from oxyq.api.errors import RETRY_AFTER_SECONDS, ErrorBody
+from oxyq.api.queue_views import CleanOrder, LimitsOrder
 from oxyq.engine.options import LONGEST_DELAY_MS
-from oxyq.jobs import Automation, CampaignRequest, InboundMessage
+from oxyq.jobs import Automation, CampaignContent, CampaignRequest, InboundMessage
+from oxyq.operating.job_tasks.orders import JobOrder
 
 _REFERENCE: Final = "#/components/schemas/{model}"
-_BODIES: Final = (InboundMessage, Automation, CampaignRequest, Wish)
+_BODIES: Final = (
+    InboundMessage, Automation, CampaignRequest, CampaignContent, Wish, NewReply,
+    JobOrder, LimitsOrder, CleanOrder,
+)  # fmt: skip
 
 _EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
     InboundMessage: {
@@ -39,7 +45,17 @@ _EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
         "variables": {"name": "Cliente"},
         "metaTemplate": {"name": "promo_do_dia", "language": "pt_BR", "parameters": ["{{name}}"]},
     },
+    CampaignContent: {
+        "campaignId": "campaign_001",
+        "organizationId": "org_123",
+        "template": "Olá {{name}}, temos promoção hoje!",
+        "variables": {"name": "Cliente"},
+    },
+    NewReply: {"id": "reply_1", "text": "Olá! Aqui é a Paula, posso ajudar?"},
     Wish: {"words": "não quero mais receber promoções"},
+    JobOrder: {"kind": "retry", "queue": "message", "state": "failed", "filter": {"organizationId": "org_123"}},
+    LimitsOrder: {"concurrency": 20, "rate": 50},
+    CleanOrder: {"state": "completed", "olderThanMs": 604_800_000, "dryRun": True},
 }
 
 _MEANINGS: Final[Mapping[int, str]] = {

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 import httpx
 from fastapi import FastAPI
 
+from oxyq.access.tokens import Verifier
 from oxyq.api.access import Access
 from oxyq.api.campaign_lookup import CampaignLookup
 from oxyq.api.errors import answer_errors
 from oxyq.api.guard import Guard
 from oxyq.api.instances import InstanceRoutes
-from oxyq.access.tokens import Verifier, signing_secret
 from oxyq.api.webhooks import Webhooks
 from oxyq.app import App
 from oxyq.errors import ConfigurationError, InvalidPayload
@@ -113,7 +113,7 @@ class Door:
         receiver = Receiver(app.producer, statuses, ledger, Nobody(), app.contacts, app.instances, app.telemetry)
         self.api = FastAPI(redirect_slashes=False)
         self.api.include_router(Webhooks(app.instances, app.gateways, receiver).routes())
-        access = Access(Verifier(signing_secret(app.settings)))
+        access = Access(Verifier.of(app.settings), app.revocations, app.audit)
         self.api.include_router(InstanceRoutes(app, CampaignLookup(app)).routes(access))
         answer_errors(self.api)
         self.api.add_middleware(Guard)

@@ -23,7 +23,7 @@ async def call(client: httpx.AsyncClient, headers: dict[str, str], method: str, 
 
 
 async def test_out_and_in_again(client: httpx.AsyncClient, as_: As) -> None:
-    mine, before = as_("operator", "org_123"), now_ms()
+    mine, before = as_("service", "org_123"), now_ms()
     assert await call(client, mine, "GET", ANA) == NEVER_SAID
     assert await call(client, mine, "POST", f"{ANA}/opt-in") == NEVER_SAID
 
@@ -33,7 +33,7 @@ async def test_out_and_in_again(client: httpx.AsyncClient, as_: As) -> None:
 
     back = await call(client, mine, "POST", f"{ANA}/opt-in")
     assert (back["isOut"], back["source"], back["words"]) == (False, "api:tests", "")
-    assert await call(client, as_("viewer", "org_123"), "GET", ANA) == back
+    assert await call(client, as_("owner", "org_123"), "GET", ANA) == back
 
 
 async def test_said_twice_the_first_time_stands(client: httpx.AsyncClient, as_: As) -> None:
@@ -61,7 +61,7 @@ async def test_a_person_is_one_however_the_number_is_written(
 async def test_what_somebody_wrote_on_whatsapp_is_shown(client: httpx.AsyncClient, as_: As, app: App) -> None:
     await app.contacts.opt_out("org_123", "5511988888888", source="msg-1", words="SAIR")
 
-    record = await call(client, as_("viewer", "org_123"), "GET", ANA)
+    record = await call(client, as_("owner", "org_123"), "GET", ANA)
 
     assert (record["isOut"], record["source"], record["words"]) == (True, "msg-1", "SAIR")
 
@@ -86,3 +86,28 @@ async def test_words_are_kept_as_text_and_no_longer_than_a_record_needs(client: 
     record = await call(client, mine, "POST", f"{ANA}/opt-out", json={"words": "<b>não</b>" + "a" * 300})
 
     assert record["words"] == ("<b>não</b>" + "a" * 300)[:200]
+
+
+async def test_who_is_out_is_listed_by_page_and_brought_back_by_handle(client: httpx.AsyncClient, as_: As) -> None:
+    """An operator sees no numbers, and can act on each all the same."""
+    numbers = ["5511988888881", "5511988888882", "5511988888883"]
+    for number in numbers:
+        await call(client, as_("service", "org_123"), "POST", f"/v1/contacts/{number}/opt-out", json={"words": "SAIR"})
+    mine = as_("operator", "org_123")
+
+    first = await call(client, mine, "GET", "/v1/opt-outs?limit=2")
+    rest = await call(client, mine, "GET", f"/v1/opt-outs?limit=2&cursor={first['next']}")
+
+    shown = [*first["optOuts"], *rest["optOuts"]]
+    assert (first["total"], len(first["optOuts"]), rest["next"]) == (3, 2, None)
+    assert sorted(one["contact"] for one in shown) == [f"55 11 •••••-888{end}" for end in "123"]
+    assert {one["words"] for one in shown} == {"••• (4)"}
+
+    back = await call(client, mine, "POST", f"/v1/contacts/{shown[0]['id']}/opt-in")
+    assert (back["isOut"], back["number"]) == (False, shown[0]["contact"])
+    assert (await call(client, as_("owner", "org_123"), "GET", "/v1/opt-outs"))["total"] == 2
+    # A handle is good in its own organization only.
+    other = await client.get(f"/v1/contacts/{shown[1]['id']}", headers=as_("owner", "org_2"))
+    assert other.status_code == 404
+    forged = await client.get("/v1/opt-outs?cursor=abc", headers=mine)
+    assert (forged.status_code, forged.json()["error"]["field"]) == (422, "cursor")

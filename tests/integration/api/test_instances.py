@@ -64,7 +64,7 @@ async def test_a_number_that_is_set_up_is_the_organization_s(client: httpx.Async
 
 
 async def test_set_up_anew_it_is_changed_and_keeps_its_secrets(client: httpx.AsyncClient, as_: As, app: App) -> None:
-    mine = as_("operator", "org_123")
+    mine = as_("service", "org_123")
     await put(client, mine, CLOUD)
     await client.put("/v1/instances/wa_m/secrets/app_secret", json={"value": TOKEN}, headers=mine)
 
@@ -114,8 +114,8 @@ async def test_whom_we_call_is_not_for_tenants_to_say(client: httpx.AsyncClient,
     assert (await put(client, mine, {**there, "hearsGroups": True}, "wa_e"))["hearsGroups"] is True
 
 
-@pytest.mark.parametrize("role", ["service", "viewer"])
-async def test_only_owners_and_operators_change_numbers(client: httpx.AsyncClient, as_: As, role: str) -> None:
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+async def test_only_owners_and_programs_change_numbers(client: httpx.AsyncClient, as_: As, role: str) -> None:
     for method, path in (
         ("PUT", "/v1/instances/wa_m"),
         ("DELETE", "/v1/instances/wa_m"),
@@ -250,7 +250,7 @@ async def test_a_gateway_that_says_nothing_keeps_nobody_waiting(
 
 
 async def test_pairing_gives_what_the_phone_needs(client: httpx.AsyncClient, as_: As, door: Door) -> None:
-    mine = as_("operator", "org_123")
+    mine = as_("service", "org_123")
     await put(client, mine, {"gateway": "baileys"})
     door.state = InstanceState("needs_pairing", qr="2@abc")
 

@@ -7,11 +7,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from oxyq.api.application import create_api
 from oxyq.access.tokens import issue
+from oxyq.api.application import create_api
 from oxyq.app import open_app
 from oxyq.settings import Settings, load_settings
 from tests.unit.access.forge import SECRET
+from tests.unit.api.without_redis import without_redis
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def api(settings: Settings) -> Iterator[FastAPI]:
     opening = open_app(settings)
     with asyncio.Runner() as runner:
         app = runner.run(opening.__aenter__())
-        yield create_api(app)
+        yield create_api(without_redis(app))
         runner.run(opening.__aexit__(None, None, None))
 
 

@@ -10,6 +10,7 @@ from oxyq.api.application import create_api
 from oxyq.app import open_app
 from oxyq.errors import IdConflict, InvalidPayload, NotAllowed, NotFound, QueueUnavailable
 from oxyq.settings import Settings
+from tests.unit.api.without_redis import without_redis
 
 MESSAGE = {"organizationId": "org_123", "content": "Oi"}
 SAFE = {
@@ -98,7 +99,7 @@ class Failing:
 async def answer_when(settings: Settings, token: dict[str, str], error: Exception) -> httpx.Response:
     async with open_app(settings) as app:
         app.producer = Failing(error)  # type: ignore[assignment]
-        transport = httpx.ASGITransport(create_api(app))
+        transport = httpx.ASGITransport(create_api(without_redis(app)))
         async with httpx.AsyncClient(transport=transport, base_url="http://oxyq.test") as client:
             return await client.post("/v1/messages", json=MESSAGE, headers=token)
 

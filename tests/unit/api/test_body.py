@@ -228,7 +228,7 @@ async def test_a_query_parameter_is_right_or_refused(
         ("/v1/campaigns", "limit=0", "limit", "whole number from 1 to 100"),
         ("/v1/campaigns", "limit=101", "limit", "whole number from 1 to 100"),
         ("/v1/campaigns", "limit=1e9", "limit", "whole number from 1 to 100"),
-        ("/v1/campaigns", "cursor=forged", "cursor", "remove it"),
+        ("/v1/campaigns", "cursor=forged&organizationId=org_1", "cursor", "not one of ours"),
         ("/v1/campaigns/c", "limit=1", "limit", "remove it"),
         ("/v1/campaigns/c/report", "format=pdf", "format", "must be csv or ndjson"),
         ("/v1/campaigns/c/report", "format=", "format", "must be csv or ndjson"),

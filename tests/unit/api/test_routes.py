@@ -1,7 +1,6 @@
-"""Every route but the ones named here demands a token, and nothing about an address gets around that."""
+"""Every wrong token gets one answer, and nothing about an address gets around that."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -9,24 +8,10 @@ from fastapi import FastAPI
 
 from oxyq.access.tokens import ROLES, issue
 from oxyq.settings import Settings
+from tests.route_table import served
 from tests.unit.access.forge import forge, good_claims
 
-#: Webhooks bring a proof of their own.
-WEBHOOKS = {"/webhooks/{gateway}/{instance}", "/webhooks/cloud/{instance}"}
-OPEN = {"/health", "/health/redis", "/health/queues", "/ready", "/docs", "/openapi.json"} | WEBHOOKS
 ACTS = ("start", "pause", "resume", "cancel", "resend-failed")
-#: What stands in the addresses of routes.
-NAMED = {
-    "queue": "message",
-    "job_id": "msg-12345678",
-    "campaign_id": "c",
-    "number": "5511999999999",
-    "contact": "5511999999999",
-    "automation_id": "a",
-    "schedule_id": "s",
-    "instance_id": "wa_1",
-    "name": "access_token",
-}
 MESSAGE = {
     "organizationId": "org_123",
     "instanceId": "wa",
@@ -35,55 +20,6 @@ MESSAGE = {
     "messageId": "m1",
     "timestamp": 1795377084000,
 }
-
-
-def routes(owner: Any) -> Iterator[tuple[str, str]]:
-    """(method, path) of everything that is served, however deep FastAPI nests it."""
-    for route in owner.routes:
-        inner = getattr(route, "original_router", None) or getattr(route, "app", None)
-        if hasattr(inner, "routes"):
-            yield from routes(inner)
-        elif hasattr(route, "path"):
-            yield from ((method, route.path) for method in route.methods)
-        else:
-            pytest.fail(f"{route!r} is a kind of route that this test cannot look into")
-
-
-async def test_the_route_table_is_seen_whole(api: FastAPI) -> None:
-    """Given FastAPI changes how it keeps routes, this fails before the next test passes for nothing."""
-    table = set(routes(api))
-
-    assert {path for _, path in table} == {
-        *OPEN,
-        "/v1/messages",
-        "/v1/automations",
-        "/v1/campaigns",
-        "/v1/campaigns/preview",
-        "/v1/campaigns/{campaign_id}",
-        *(f"/v1/campaigns/{{campaign_id}}/{what}" for what in ("recipients", "report", *ACTS)),
-        "/v1/contacts/{number}",
-        *(f"/v1/contacts/{{number}}/{wish}" for wish in ("opt-out", "opt-in")),
-        "/v1/conversations",
-        *(f"/v1/conversations/{{contact}}{what}" for what in ("", "/take-over", "/release")),
-        "/v1/automations/withdraw",
-        "/v1/automations/{automation_id}/reschedule",
-        *(f"/v1/automation-schedules{what}" for what in ("", "/{schedule_id}", "/{schedule_id}/run")),
-        *(f"/v1/instances{what}" for what in ("", "/{instance_id}")),
-        *(f"/v1/instances/{{instance_id}}/{what}" for what in ("secrets/{name}", "pair", "logout")),
-        "/v1/jobs/{queue}/{job_id}",
-    }
-    in_openapi = {(m.upper(), path) for path, item in api.openapi()["paths"].items() for m in item}
-    assert in_openapi <= table
-
-
-async def test_every_other_route_demands_a_token(api: FastAPI, client: httpx.AsyncClient) -> None:
-    closed = [(method, path) for method, path in routes(api) if path not in OPEN]
-    assert closed
-
-    for method, path in closed:
-        answer = await client.request(method, path.format(**NAMED), json=MESSAGE)
-        assert (method, path, answer.status_code) == (method, path, 401)
-        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
@@ -203,12 +139,9 @@ async def test_an_organization_cannot_be_named_past_the_comparison(
 @pytest.fixture
 def tenant_routes(api: FastAPI) -> list[tuple[str, str]]:
     """(method, address) of all routes for what belongs to one organization and is not named in a body."""
-    found = [
-        (method, path.format(**NAMED))
-        for method, path in routes(api)
-        if path.startswith(("/v1/campaigns", "/v1/contacts"))
-    ]
-    return [route for route in found if route not in (("POST", "/v1/campaigns"), ("POST", "/v1/campaigns/preview"))]
+    found = [route for route in served(api) if route.path.startswith(("/v1/campaigns", "/v1/contacts"))]
+    named_in_body = (("POST", "/v1/campaigns"), ("POST", "/v1/campaigns/preview"))
+    return [(route.method, route.address) for route in found if (route.method, route.path) not in named_in_body]
 
 
 async def test_a_viewer_looks_at_campaigns_and_contacts_and_does_nothing(
@@ -216,7 +149,7 @@ async def test_a_viewer_looks_at_campaigns_and_contacts_and_does_nothing(
 ) -> None:
     """Asked for another organization, so that what is let through goes no further than 404."""
     headers = {"Authorization": f"Bearer {issue(settings, 'ana', 'viewer', org='org_1')}"}
-    assert len(tenant_routes) == 12
+    assert len(tenant_routes) >= 12
 
     for method, address in tenant_routes:
         answer = await client.request(method, address, headers=headers, params={"organizationId": "org_2"})

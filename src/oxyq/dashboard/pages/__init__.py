@@ -1,0 +1,1 @@
+"""One file per page: it asks the services and fills a template."""
