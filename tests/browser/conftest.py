@@ -21,8 +21,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from oxyq.access.tokens import issue
+from oxyq.access.tokens import checked_principal, issue
 from oxyq.app import App, open_app
+from oxyq.dashboard.entrance import COOKIE
 from oxyq.organizations import demo_organization
 from oxyq.settings import load_settings
 from tests.redis_server import RedisServer, free_port
@@ -186,10 +187,12 @@ class Visitor:
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def log_in(self, role: str = "owner", org: str | None = None, sub: str = "ana") -> Page:
-        """Log in with a token, as a person does; returns the page, which shows the overview."""
-        self.page.goto(f"{self.shop.board}login")
-        self.page.locator("#token").fill(self.shop.token(role, org, sub))
-        self.page.locator("#login button").click()
+        """Come in with a session (test_frame.py does it by the form); returns the page, which shows the overview."""
+        principal = checked_principal(sub, role, org)
+        secret = self.shop.run(self.shop.app.sessions.open(principal, None, "127.0.0.1"))
+        cookie = {"name": COOKIE, "value": secret, "domain": "127.0.0.1", "path": "/admin", "secure": True}
+        self.context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Strict"}])  # type: ignore[typeddict-item]
+        self.open()
         expect(self.page.locator("nav.main-menu")).to_be_visible()
         return self.page
 

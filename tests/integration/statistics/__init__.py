@@ -1,1 +1,0 @@
-"""What is counted, and who is alive, on a real Redis."""
