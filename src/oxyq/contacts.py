@@ -72,6 +72,7 @@ class ContactStore:
             # Of one time there are many where a list was taken over: in the order of their names, backwards.
             start, found = 0, list[str]()
             while len(found) < count:
+                # With their scores; the client's types know of no such answer.
                 page: list[tuple[str, float]] = await self._client.zrange(  # type: ignore[assignment]
                     index, latest, "-inf", desc=True, byscore=True, offset=start, num=CHUNK, withscores=True
                 )

@@ -156,7 +156,7 @@ class OrganizationStore:
                             "read it again, and make your change to that"
                         )
                     after = change(before)
-                    both.multi()  # type: ignore[no-untyped-call]
+                    both.multi()  # type: ignore[no-untyped-call]  # the client has no types for it
                     self._write(both, after)
                     try:
                         await both.execute()

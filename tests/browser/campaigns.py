@@ -76,3 +76,10 @@ async def has(shop: Shop, name: str, status: Status, count: int) -> bool:
 async def is_in(shop: Shop, name: str, state: str) -> bool:
     """Whether it is in this state."""
     return (await shop.app.campaign_control.find(ORGANIZATION, name)).state == state
+
+
+def make_one_that_ended(shop: Shop) -> Shop:
+    """A campaign that live workers brought to its end, with more people in it than fit on a page."""
+    make(shop, "Grande", [*people(70, first=72_000_000), ("5511990009902", {"nome": "Rui"}), ("123", {"nome": "x"})])
+    shop.until(lambda: is_in(shop, "Grande", "completed"))
+    return shop

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from oxyq.audit import Wanted
-from tests.browser.campaigns import campaign, is_in, make, open_shops, people
+from tests.browser.campaigns import campaign, make, make_one_that_ended, open_shops, people
 from tests.browser.conftest import ORGANIZATION, Shop, Visitor, check_accessibility
 
 NewVisitor = Callable[..., Visitor]
@@ -24,9 +24,7 @@ def shops(shop: Shop) -> None:
 @pytest.fixture(scope="module")
 def ended(workers: Shop) -> Shop:
     """A campaign that is over, with more people in it than fit on a page."""
-    make(workers, "Grande", [*people(70, first=72_000_000), ("5511990009902", {"nome": "Rui"}), ("123", {"nome": "x"})])
-    workers.until(lambda: is_in(workers, "Grande", "completed"))
-    return workers
+    return make_one_that_ended(workers)
 
 
 def test_who_got_it_is_looked_up(new_visitor: NewVisitor, ended: Shop) -> None:

@@ -7,7 +7,18 @@ from playwright.sync_api import expect
 
 from oxyq.campaigns.intake import CampaignIntake
 from oxyq.jobs import CampaignContent, parse_new
-from tests.browser.campaigns import SLOW, TEXT, campaign, has, is_in, make, open_shops, people, stored
+from tests.browser.campaigns import (
+    SLOW,
+    TEXT,
+    campaign,
+    has,
+    is_in,
+    make,
+    make_one_that_ended,
+    open_shops,
+    people,
+    stored,
+)
 from tests.browser.conftest import ORGANIZATION, PHONE, Shop, Visitor, check_accessibility, check_fits, wire_bytes
 
 NewVisitor = Callable[..., Visitor]
@@ -22,9 +33,7 @@ def shops(shop: Shop) -> None:
 @pytest.fixture(scope="module")
 def ended(workers: Shop) -> Shop:
     """A campaign that is over, with more people in it than fit on a page."""
-    make(workers, "Grande", [*people(70, first=72_000_000), ("5511990009902", {"nome": "Rui"}), ("123", {"nome": "x"})])
-    workers.until(lambda: is_in(workers, "Grande", "completed"))
-    return workers
+    return make_one_that_ended(workers)
 
 
 def test_it_is_watched_paused_resumed_and_cancelled(new_visitor: NewVisitor, workers: Shop) -> None:

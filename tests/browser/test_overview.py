@@ -304,7 +304,7 @@ def test_fifty_tabs_cost_one_poller_and_nobody_costs_nothing(new_visitor: NewVis
             listening = [asyncio.create_task(listen(client, heard)) for heard in signals]
             await asyncio.gather(*(heard.wait() for heard in signals))
             before, started = await asked(), time.monotonic()
-            await asyncio.sleep(4)
+            await asyncio.sleep(4)  # no wait for something: the time over which the rate is taken
             rate = (await asked() - before - 1) / (time.monotonic() - started)
             for task in listening:
                 task.cancel()
@@ -319,7 +319,7 @@ def test_fifty_tabs_cost_one_poller_and_nobody_costs_nothing(new_visitor: NewVis
     async def quiet() -> bool:
         """Whether a second passed in which nobody but us asked anything."""
         before = await asked()
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # what is asked for is that nothing happens in it
         return await asked() - before <= 1
 
     print(f"commands a second: {one:.1f} with one tab, {fifty:.1f} with fifty")

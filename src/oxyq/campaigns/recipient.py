@@ -35,6 +35,7 @@ def planned_recipient(row: PlannedRow, entry: Entry, *, is_cancelled: bool) -> R
     """A row of the plan; `is_cancelled`: who has not got it yet never will."""
     if entry.status in SKIPPED_AT_SENDING:
         return Recipient(row.row + 1, row.number, "skipped", entry.status, None, entry.at_ms, row.text)
+    # The others that an entry can have are those skipped at sending, who were returned above.
     status: Told = "cancelled" if entry.status == "planned" and is_cancelled else entry.status  # type: ignore[assignment]
     return Recipient(
         row.row + 1,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -52,10 +52,10 @@ class Pages:
         return HTMLResponse(text, status, HEADERS)
 
     def show_to_stranger(
-        self, request: object, language: Language, template: str, status: int = 200, /, **values: object
+        self, request: Request, language: Language, template: str, status: int = 200, /, **values: object
     ) -> Response:
         """A page for somebody who has not logged in."""
-        root = relative_root(request)  # type: ignore[arg-type]
+        root = relative_root(request)
         text = self._environment.get_template(template).render(
             say=speaker(language), asset=lambda name: root + asset_address(name), root=root, language=language,
             tag=TAGS[language], theme="auto", **values,
