@@ -5,13 +5,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 NODE_READY := tests/interop/node_modules/.package-lock.json
 BRIDGE_READY := bridge/node_modules/.package-lock.json
-UV_VERSION := 0.13.9
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-unit test-bridge interop check format bench screenshots clean lock
+.PHONY: help setup run test test-unit test-bridge interop check format chaos chaos-long bench screenshots clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +21,7 @@ run: $(READY) $(if $(filter 1 true yes on,$(OXYQ_DEMO_BAILEYS)),bridge-packages)
 	@exec $(BIN)/oxyq dev
 
 test: $(READY) node-packages bridge-packages ## Run the whole test suite
-	$(BIN)/pytest tests -n logical --dist loadfile
+	$(BIN)/pytest tests -n logical --dist loadfile $(ARGUMENTS)
 	@[ ! -e $(BRIDGE_READY) ] || $(MAKE) --no-print-directory test-bridge
 
 test-bridge: bridge-packages ## Run only the tests of the Baileys bridge, with the real Baileys and a fake WhatsApp
@@ -45,6 +44,12 @@ format: $(READY) ## Format the code and mend what lint can mend by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+chaos: $(READY) ## Break real processes at random, and count everything afterwards (2 minutes; ARGUMENTS="--seed 7")
+	@exec $(BIN)/python -m tests.chaos $(ARGUMENTS)
+
+chaos-long: $(READY) ## The same with the timings that users get, ten runs, into docs/chaos.md (40 minutes; ARGUMENTS=)
+	@exec $(BIN)/python -m tests.chaos --long --write $(ARGUMENTS)
+
 bench: $(READY) ## Measure speed beside other queues (an hour or so; ARGUMENTS=--quick: a minute)
 	@exec $(BIN)/python -m benchmarks $(ARGUMENTS)
 
@@ -56,9 +61,10 @@ clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPGRADE=1 take the newest versions
-	$(BIN)/pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(BIN)/uv pip compile requirements/uv.in $(COMPILE) --output-file requirements/uv.txt
 	$(BIN)/uv pip compile benchmarks/requirements.in $(COMPILE) --output-file benchmarks/requirements.txt
 	for folder in tests/interop bridge benchmarks; do (cd $$folder && \
 		npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts --no-audit --no-fund) || exit 1; done

@@ -21,8 +21,13 @@ from benchmarks.question import Question
 from tests.redis_server import RedisServer
 
 COMMANDS = Figure("idle.commands", "Redis commands per idle minute, 3 queues in one process", "commands", False)
+CANARIES = Figure(
+    "idle.canaries", "The same as it is deployed, a canary for each queue every 15 s", "commands", False
+)  # fmt: skip
 CPU = Figure("idle.cpu", "CPU per idle minute, 3 queues in one process", "ms", False)
 QUEUES = ["message", "automation", "campaign"]
+#: The product's default.
+CANARY_SECONDS = 15
 #: What ends the listening.
 END = "end-of-the-idle-minute"
 #: Until connections are open, scripts loaded and first looks taken.
@@ -30,13 +35,14 @@ SETTLING_SECONDS = 8
 
 
 @contextmanager
-def product_process(server: RedisServer) -> Iterator[int]:
-    """`oxyq workers start` for all three queues, as it is deployed; gives its process id."""
+def product_process(server: RedisServer, *, canary_seconds: int) -> Iterator[int]:
+    """`oxyq workers start` for all three queues; gives its process id."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OXYQ_")}
         process = subprocess.Popen(
             [sys.executable, "-m", "oxyq", "workers", "start"],
-            cwd=ROOT, env={**environment, "REDIS_URL": server.url, "OXYQ_DATA_DIR": folder},
+            cwd=ROOT, env={**environment, "REDIS_URL": server.url, "OXYQ_DATA_DIR": folder,
+                 "OXYQ_CANARY_SECONDS": str(canary_seconds)},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -53,11 +59,13 @@ def product_process(server: RedisServer) -> Iterator[int]:
 
 
 @contextmanager
-def idle_process(server: RedisServer, contestant: str, settling_seconds: float) -> Iterator[int]:
+def idle_process(
+    server: RedisServer, contestant: str, settling_seconds: float, *, canary_seconds: int = 0
+) -> Iterator[int]:
     """A worker process of a contestant that serves three queues, after it has settled; gives its process id."""
     empty(server)
     if contestant == OURS:
-        with product_process(server) as pid:
+        with product_process(server, canary_seconds=canary_seconds) as pid:
             time.sleep(settling_seconds)
             yield pid
     else:
@@ -112,14 +120,19 @@ def _measure(bench: Bench) -> None:
                 bench.note(CPU, contestant.name, number, (_cpu_ms(pid) - before) * 60 / seconds)
                 bench.note(COMMANDS, contestant.name, number, counted.total() * 60 / seconds)
                 print(f"       {dict(counted.most_common())} in {seconds} s")
+            if contestant.name != OURS:
+                continue
+            with bench.attempt(OURS), idle_process(server, OURS, settling, canary_seconds=CANARY_SECONDS):
+                bench.note(CANARIES, OURS, number, commands_within(server, seconds).total() * 60 / seconds)
 
 
 QUESTION = Question(
     "idle",
     "What does a process cost that has nothing to do?",
-    "One process serves three empty queues: ours is `oxyq workers start`, whole as it is deployed. What clients send "
+    "One process serves three empty queues: ours is `oxyq workers start`, without canaries, which the others do not "
+    "have, and then with them. What clients send "
     "within a minute is counted by Redis's MONITOR, what scripts call is not.",
-    (COMMANDS, CPU),
+    (COMMANDS, CANARIES, CPU),
     (Bar(COMMANDS, 12.0, 6.0),),
     _measure,
 )

@@ -1,26 +1,32 @@
 """A byte proxy in front of Redis that breaks connections in the ways a real network does."""
 
 import asyncio
+import itertools
+import random
 import socket
 import struct
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import hiredis
 
 READ_BYTES = 65_536
+THREAD_SECONDS = 10.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, zero seconds
 
 Matches = Callable[[bytes], bool]
 """Says whether a request is the one, from its words joined by spaces: b"EVALSHA 5f2a 3 bull:message:wait"."""
+T = TypeVar("T")
 
 
 class FaultProxy:
     """Forwards 127.0.0.1:`port` to `upstream_port`, and breaks things when told to.
 
     Each fault is one method; `heal()` ends those that last. It lives on the event loop of the test:
-    a client under test that blocks the loop blocks its own proxy.
+    a client under test that blocks the loop blocks its own proxy (see `proxy_in_a_thread`).
     """
 
     def __init__(self, upstream_port: int, upstream_host: str = "127.0.0.1") -> None:
@@ -28,11 +34,15 @@ class FaultProxy:
         self.port = 0
         self.delay_seconds = 0.0
         """Every piece of a request waits this long before it goes on; pieces keep their order."""
+        self.jitter_seconds = 0.0
+        """And at random up to so much longer."""
+        self.chance = random.Random()
+        """Where the jitter comes from; one with a seed makes it repeatable."""
         self.accepted_count = 0
         """Connections that clients opened, the refused ones included."""
         self.reply_dropped = asyncio.Event()
         """Set when a reply was lost, after Redis had executed its request."""
-        self._refusing = False
+        self._refusing = self._is_partitioned = self._is_dribbling = False
         self._doom: Matches | None = None
         self._listener: asyncio.Server | None = None
         self._links: set[_Link] = set()
@@ -72,9 +82,9 @@ class FaultProxy:
             await link.ended.wait()
 
     def heal(self) -> None:
-        """End refusing, delaying and losing replies; blackholed connections stay dead, as real ones do."""
-        self._refusing = False
-        self.delay_seconds = 0.0
+        """End what lasts; blackholed connections stay dead, as real ones do."""
+        self._refusing = self._is_partitioned = self._is_dribbling = False
+        self.delay_seconds = self.jitter_seconds = 0.0
         self._doom = None
 
     def refuse(self) -> None:
@@ -91,6 +101,15 @@ class FaultProxy:
         for link in self._links:
             link.is_dead = True
 
+    def partition(self) -> None:
+        """As blackhole(), for new connections too: each is taken, and nothing ever answers."""
+        self._is_partitioned = True
+        self.blackhole()
+
+    def dribble(self) -> None:
+        """From now on forward both directions byte by byte, each in a segment of its own."""
+        self._is_dribbling = True
+
     def drop_next_reply(self) -> None:
         """Let the next request reach Redis and be executed, lose its reply, and end its connection."""
         self.drop_reply_matching(lambda request: True)
@@ -104,12 +123,35 @@ class FaultProxy:
         self.reply_dropped.clear()
         self._doom = matches
 
+    def drop_nth_reply(self, n: int, among: Matches = lambda request: True) -> None:
+        """As drop_next_reply(), for the n-th request from now (the first is 1) of all connections together.
+
+        Only requests that are `among` those meant are counted.
+        """
+        counted = itertools.count(1)
+        self.drop_reply_matching(lambda request: among(request) and next(counted) == n)
+
     def is_doomed(self, request: bytes) -> bool:
         """Whether the reply of this request is the one to lose; the first to be, and then no other."""
         if self._doom is None or not self._doom(request):
             return False
         self._doom = None
         return True
+
+    async def pieces(self, piece: bytes) -> AsyncIterator[bytes]:
+        """A piece as it is to be forwarded: whole, or byte by byte."""
+        if not self._is_dribbling:
+            yield piece
+            return
+        for place in range(len(piece)):
+            yield piece[place : place + 1]
+            await asyncio.sleep(0)  # or the loop would write them in one go
+
+    async def waited(self) -> None:
+        """Hold a piece of a request back, as long as was asked for."""
+        seconds = self.delay_seconds + self.chance.uniform(0, self.jitter_seconds)
+        if seconds:
+            await asyncio.sleep(seconds)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted_count += 1
@@ -126,6 +168,7 @@ class FaultProxy:
             to_redis.transport.abort()
             return
         link = _Link(self, (reader, writer), (from_redis, to_redis))
+        link.is_dead = self._is_partitioned
         self._links.add(link)
         try:
             await link.run()
@@ -174,13 +217,13 @@ class _Link:
 
     async def _forward_requests(self) -> None:
         while piece := await self.from_client.read(READ_BYTES):
-            if self.proxy.delay_seconds:
-                await asyncio.sleep(self.proxy.delay_seconds)
+            await self.proxy.waited()
             if self.is_dead:
                 continue
             self._look_for_doomed(piece)
-            self.to_redis.write(piece)
-            await self.to_redis.drain()
+            async for part in self.proxy.pieces(piece):
+                self.to_redis.write(part)
+                await self.to_redis.drain()
         self.cut()
 
     def _look_for_doomed(self, piece: bytes) -> None:
@@ -195,8 +238,9 @@ class _Link:
             if self.is_dead:
                 continue
             if self.doomed_reply is None:
-                self.to_client.write(piece)
-                await self.to_client.drain()
+                async for part in self.proxy.pieces(piece):
+                    self.to_client.write(part)
+                    await self.to_client.drain()
             elif self.replies.count >= self.doomed_reply:
                 self.cut()
                 self.proxy.reply_dropped.set()
@@ -225,3 +269,36 @@ class _Counter:
                     yield message
         except hiredis.ProtocolError:
             self._reader = None  # Not RESP (TLS): forwarded all the same, and never recognised.
+
+
+class ProxyInAThread:
+    """A FaultProxy on an event loop of its own; see `proxy_in_a_thread`."""
+
+    def __init__(self, proxy: FaultProxy, loop: asyncio.AbstractEventLoop) -> None:
+        self.url, self.port = proxy.url, proxy.port
+        self._proxy, self._loop = proxy, loop
+
+    def do(self, fault: Callable[[FaultProxy], T]) -> T:
+        """Break something, or look: `do(FaultProxy.cut)`; done when it returns."""
+
+        async def run() -> T:
+            return fault(self._proxy)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(THREAD_SECONDS)
+
+
+@contextmanager
+def proxy_in_a_thread(upstream_port: int) -> Iterator[ProxyInAThread]:
+    """A proxy for who has no event loop, or blocks the one he has."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="fault-proxy", daemon=True)
+    thread.start()
+    proxy = FaultProxy(upstream_port)
+    try:
+        asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(THREAD_SECONDS)
+        yield ProxyInAThread(proxy, loop)
+    finally:
+        asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(THREAD_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(THREAD_SECONDS)
+        loop.close()

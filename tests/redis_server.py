@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +21,11 @@ STOP_SECONDS = 10.0
 
 
 class RedisServer:
-    """One redis-server on 127.0.0.1 with its data in `folder`.
+    """One redis-server on 127.0.0.1, or another `host` of this machine (::1), with its data in `folder`.
 
     `options` are arguments of redis-server ("--appendonly", "yes"). Without them it keeps nothing on disk.
-    With `tls` it speaks only TLS, with a certificate of an authority made for it (`ca_file`).
+    With `tls` it speaks only TLS, with a certificate of an authority made for it (`ca_file`). With `client_auth` it
+    asks for one of the same authority (`client_cert`, `client_key`).
     The calls block; beside other work on the loop, `await asyncio.to_thread(server.restart)`.
     """
 
@@ -34,13 +36,18 @@ class RedisServer:
         port: int | None = None,
         password: str | None = None,
         tls: bool = False,
+        client_auth: bool = False,
+        host: str = "127.0.0.1",
     ) -> None:
         require("redis-server")
+        self.host = host
+        self.client_auth = client_auth
         self.folder = folder
         self.options = options
         self.port = port or free_port()
         self.password = password
-        self.ca_file = _make_certificates(folder) if tls else None
+        self.ca_file = make_certificates(folder) if tls else None
+        self.client_cert, self.client_key = folder / "client.crt", folder / "client.key"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -56,7 +63,8 @@ class RedisServer:
         """The address with the password, as REDIS_URL takes it."""
         scheme = "redis" if self.ca_file is None else "rediss"
         login = "" if self.password is None else f":{quote(self.password, safe='')}@"
-        return f"{scheme}://{login}127.0.0.1:{self.port}/0"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{login}{host}:{self.port}/0"
 
     @property
     def pid(self) -> int:
@@ -112,11 +120,19 @@ class RedisServer:
     def client(self) -> "redis.Redis":
         """A blocking client, for a test's own looks into the data; close it (it is a context manager)."""
         tls = {} if self.ca_file is None else {"ssl_ca_certs": str(self.ca_file)}
+        if self.client_auth:
+            tls |= {"ssl_certfile": str(self.client_cert), "ssl_keyfile": str(self.client_key)}
         # The client would try again by itself, over seconds; here the first answer counts.
         no_retry = Retry(NoBackoff(), 0)
         return redis.Redis.from_url(
             self.url, decode_responses=True, socket_timeout=START_SECONDS, retry=no_retry, **tls
         )
+
+    def follows(self) -> bool:
+        """Whether it is a replica that has all data of its master."""
+        with self.client() as client:
+            seen = client.info("replication")
+            return (seen["role"], seen.get("master_link_status")) == ("slave", "up")
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None, "the server is not running"
@@ -124,7 +140,7 @@ class RedisServer:
 
     def _command(self) -> list[str]:
         nothing_on_disk = ["--save", "", "--appendonly", "no"]
-        place = ["--bind", "127.0.0.1", "--dir", str(self.folder), "--daemonize", "no"]
+        place = ["--bind", self.host, "--dir", str(self.folder), "--daemonize", "no"]
         login = [] if self.password is None else ["--requirepass", self.password]
         # Redis takes the last word on an option, so a test's own options win.
         return ["redis-server", *place, *self._listen(), *login, *nothing_on_disk, *self.options]
@@ -134,7 +150,8 @@ class RedisServer:
             return ["--port", str(self.port)]
         certificate, key = self.folder / "server.crt", self.folder / "server.key"
         files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
-        authority = ["--tls-ca-cert-file", str(self.ca_file), "--tls-auth-clients", "no"]
+        asks = "yes" if self.client_auth else "no"
+        authority = ["--tls-ca-cert-file", str(self.ca_file), "--tls-auth-clients", asks]
         return ["--port", "0", "--tls-port", str(self.port), *files, *authority]
 
     def _wait_for_ping(self) -> None:
@@ -160,6 +177,14 @@ class RedisServer:
         return (self.folder / "redis.log").read_text(errors="replace")[-2000:]
 
 
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Wait in this thread until servers came to something; fails naming it."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nothing listens on now."""
     with socket.socket() as probe:
@@ -168,21 +193,22 @@ def free_port() -> int:
         return port
 
 
-def _make_certificates(folder: Path) -> Path:
-    """Make server.crt and server.key for 127.0.0.1 and localhost, and return the authority's ca.crt."""
+def make_certificates(folder: Path) -> Path:
+    """Make server.crt and client.crt with their keys, for this machine, and return their authority's ca.crt."""
     require("openssl")
     # keyUsage is for Python 3.13, which checks authorities strictly.
     may_sign = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"]
-    for_here = [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1,DNS:localhost",
-        "-addext",
-        "basicConstraints=CA:FALSE",
-    ]
-    signed = ["-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key")]
     _openssl_certificate(folder, "ca", "Oxyq test authority", may_sign)
-    _openssl_certificate(folder, "server", "localhost", [*signed, *for_here])
+    sign_certificate(folder, "server", "IP:127.0.0.1,IP:::1,DNS:localhost")
+    sign_certificate(folder, "client", "DNS:oxyq")
     return folder / "ca.crt"
+
+
+def sign_certificate(folder: Path, name: str, names: str, *more: str) -> None:
+    """Make a certificate, `name`.crt, for these `names` (OpenSSL's subjectAltName), of the authority in `folder`."""
+    for_names = ["-addext", f"subjectAltName={names}", "-addext", "basicConstraints=CA:FALSE"]
+    signed = ["-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key")]
+    _openssl_certificate(folder, name, name, [*signed, *for_names, *more])
 
 
 def _openssl_certificate(folder: Path, name: str, subject: str, more: list[str]) -> None:

@@ -2,12 +2,11 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 
-import { Redis } from "ioredis";
-
 import { Events } from "./events.mjs";
 import { Instances } from "./instances.mjs";
 import { Intake } from "./intake.mjs";
 import { MessageQueue } from "./message_queue.mjs";
+import { openRedis } from "./redis_client.mjs";
 import { redisKeys } from "./redis_keys.mjs";
 import { Sealer } from "./sealing.mjs";
 import { serve } from "./server.mjs";
@@ -25,10 +24,9 @@ export async function startBridge(settings, log) {
   const keys = redisKeys(settings.prefix);
   const retryStrategy = (times) => Math.min(50 * 2 ** times, LONGEST_RETRY_MS);
   // Two connections, for two ways of living without Redis: what is asked here waits until it is back …
-  const redis = new Redis({ ...settings.redis, maxRetriesPerRequest: null, retryStrategy });
+  const redis = openRedis(settings.redis, { maxRetriesPerRequest: null, retryStrategy });
   // … and what is added to the queue fails soon, so that it goes to the disk.
-  const adding = new Redis({
-    ...settings.redis,
+  const adding = openRedis(settings.redis, {
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     commandTimeout: ADD_MS,

@@ -1,8 +1,8 @@
 // Settings from the environment, by the names that the Python side has for them; every wrong one is told at once.
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
-import { redisOptions } from "./redis_address.mjs";
+import { hashTag, redisAddress } from "./redis_address.mjs";
 
 /** @typedef {ReturnType<typeof readSettings>} Settings */
 
@@ -74,13 +74,30 @@ export function readSettings(env) {
       problems.push("REDIS_URL: is missing; give the address of your Redis, such as redis://localhost:6379");
       return {};
     }
+    const authority = file("OXYQ_REDIS_CA_FILE");
+    const certificate = file("OXYQ_REDIS_CLIENT_CERT");
+    // Without one of its own, the key is in the certificate's file.
+    const key = file("OXYQ_REDIS_CLIENT_KEY", true) ?? certificate;
     try {
-      const caFile = given("OXYQ_REDIS_CA_FILE");
-      const authority = caFile && readFileSync(caFile);
-      return redisOptions(url, { verifyTls: ["true", "1", "yes", "on"].includes(verify), authority });
+      const verifyTls = ["true", "1", "yes", "on"].includes(verify);
+      return redisAddress(url, { verifyTls, authority, certificate, key });
     } catch (error) {
-      problems.push(error.code ? `OXYQ_REDIS_CA_FILE: cannot be read (${error.code})` : `REDIS_URL: ${error.message}`);
+      problems.push(`REDIS_URL: ${error.message}`);
       return {};
+    }
+  };
+
+  const file = (name, isSecret = false) => {
+    const location = given(name);
+    if (location === undefined) return undefined;
+    try {
+      const { mode, uid } = statSync(location);
+      if (isSecret && mode & (uid === 0 ? 0o037 : 0o077))
+        problems.push(`${name}: can be read by others on this machine; run: chmod 600 ${location}`);
+      return readFileSync(location);
+    } catch (error) {
+      problems.push(`${name}: cannot be read (${error.code})`);
+      return undefined;
     }
   };
 
@@ -88,6 +105,8 @@ export function readSettings(env) {
     const text = given("OXYQ_REDIS_PREFIX") ?? "bull";
     if (!/^[A-Za-z0-9_.:{}-]{1,64}$/.test(text))
       problems.push("OXYQ_REDIS_PREFIX: must be 1 to 64 letters, digits and _ . : { } -, such as bull");
+    else if (/^rediss?\+cluster:/i.test(given("REDIS_URL") ?? "") && !hashTag(text))
+      problems.push(`OXYQ_REDIS_PREFIX: would spread our keys over the cluster of REDIS_URL; write {${text}}`);
     return text;
   };
 

@@ -1,5 +1,8 @@
 // Settings, sealing, logs, and what to do when a connection ends: the parts that need nothing else.
 import assert from "node:assert/strict";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { test } from "node:test";
 
 import { masked, openLog } from "../src/logs.mjs";
@@ -73,7 +76,50 @@ test("addresses of Redis are read as on the Python side", () => {
     path: "/run/redis.sock",
     db: 2,
   });
+  const plain = of("redis+sentinel://:p%40@h1,[::1]:26380/my%20master/2?sentinel_username=s&sentinel_password=a+b%26");
+  assert.deepEqual(plain, {
+    username: undefined,
+    password: "p@",
+    sentinels: [
+      { host: "h1", port: 26379 },
+      { host: "::1", port: 26380 },
+    ],
+    name: "my master",
+    sentinelUsername: "s",
+    sentinelPassword: "a+b&",
+    db: 2,
+  });
+  const secure = of("rediss+sentinel://h1/mymaster");
+  assert.deepEqual([secure.tls, secure.enableTLSForSentinelMode], [secure.sentinelTLS, true]);
+  const cluster = (prefix) => readSettings({ ...sound, REDIS_URL: "redis+cluster://h1,h2:7002", ...prefix }).redis;
+  assert.deepEqual(cluster({ OXYQ_REDIS_PREFIX: "{oxyq}" }).cluster, [
+    { host: "h1", port: 6379 },
+    { host: "h2", port: 7002 },
+  ]);
+  assert.throws(() => cluster({}), /OXYQ_REDIS_PREFIX: would spread .* write \{bull\}/);
   assert.throws(() => of("redis://host/abc"), /number of a database/);
+  for (const wrong of ["redis://u:p@ss@host", "redis://u:p?@host", "redis://u/x@host", "redis://:p%@host"])
+    assert.throws(() => of(wrong), /percent-encode/, wrong);
+  for (const wrong of ["redis://", "redis://h1,h2", "redis://host:0", "redis+sentinel://h1,/m", "redis+cluster://:1"])
+    assert.throws(() => of(wrong), /no usable host and port/, wrong);
+});
+
+test("the certificate by which Redis knows us is read, and a key that others may read is refused", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "oxyq-settings-"));
+  const [certificate, key] = ["client.crt", "client.key"].map((name) => path.join(folder, name));
+  await writeFile(certificate, "certificate");
+  await writeFile(key, "key", { mode: 0o600 });
+  const env = {
+    ...sound,
+    REDIS_URL: "rediss://host",
+    OXYQ_REDIS_CLIENT_CERT: certificate,
+    OXYQ_REDIS_CLIENT_KEY: key,
+  };
+  const { tls } = readSettings(env).redis;
+  assert.deepEqual([String(tls.cert), String(tls.key), tls.rejectUnauthorized], ["certificate", "key", true]);
+  await chmod(key, 0o644);
+  assert.throws(() => readSettings(env), /OXYQ_REDIS_CLIENT_KEY: can be read by others .* chmod 600/);
+  await rm(folder, { recursive: true });
 });
 
 test("what is sealed opens only with its key and at its place", () => {

@@ -12,6 +12,7 @@ from oxyq.access.attempts import LoginAttempts
 from oxyq.access.login_links import LoginLinks
 from oxyq.access.revocations import Revocations
 from oxyq.access.sessions import Sessions
+from oxyq.admission import Admission
 from oxyq.audit import AuditLog
 from oxyq.automations.control import AutomationControl
 from oxyq.automations.last_wrote import LastWrote
@@ -37,6 +38,7 @@ from oxyq.embedded import EmbeddedServer
 from oxyq.engine.address import Address
 from oxyq.engine.events import EngineEvent, JobFailed
 from oxyq.engine.hub import Hub
+from oxyq.engine.markers import BLOCK_SECONDS
 from oxyq.engine.queue import Queue
 from oxyq.engine.scripts import now_ms
 from oxyq.errors import ConfigurationError
@@ -59,6 +61,7 @@ from oxyq.operating.found_job import Jobs
 from oxyq.operating.job_actions import JobActions
 from oxyq.operating.job_tasks.kinds import Bury, Clean, Promote, Remove, Retry
 from oxyq.operating.job_view import JobViewer
+from oxyq.operating.liveness import Liveness
 from oxyq.operating.new_job import NewJobs
 from oxyq.operating.organization_usage import OrganizationUsage
 from oxyq.operating.overview import Overview
@@ -93,9 +96,11 @@ from oxyq.statistics.recorder import FLUSH_SECONDS, Recorder
 from oxyq.telemetry.events import ConnectionChanged, Telemetry
 from oxyq.workers.automation import AutomationHandler
 from oxyq.workers.campaign import CampaignEndings, CampaignRunner, CampaignSender, CampaignTaker
+from oxyq.workers.canary import Canary
 from oxyq.workers.chat_notes import NotedInChat
 from oxyq.workers.holding import WAKE_SECONDS, Holding
 from oxyq.workers.message import MessageHandler
+from oxyq.workers.newer_jobs import NewerJobs
 from oxyq.workers.person import PersonHandler
 from oxyq.workers.pool import WorkerPool
 from oxyq.workers.runner import Handle, Runner
@@ -131,7 +136,9 @@ class App:
     automation_control: AutomationControl
     automation_schedules: AutomationSchedules
     scheduler_list: SchedulerList
+    admission: Admission
     producer: Producer
+    onward: Producer
     campaigns: CampaignStore
     draft_checks: DraftChecks
     campaign_control: CampaignControl
@@ -148,6 +155,7 @@ class App:
     statistics: Statistics
     heartbeats: Heartbeats
     redis_health: RedisHealthCheck
+    liveness: Liveness
     overview: Overview
     queues: dict[str, Queue]
     bulk: BulkTasks
@@ -188,7 +196,8 @@ class Workers:
         self._app = app
         organizations, self._endings = RecentOrganizations(app.organizations), app.campaign_endings
         holding = Holding(app.hub, app.queues, organizations)
-        runner = Runner(organizations, self._handlers(), holding.hold, self._endings.task_ended, app.telemetry)
+        leave = NewerJobs(app.hub, app.telemetry).leave
+        runner = Runner(organizations, self._handlers(), holding.hold, leave, self._endings.task_ended, app.telemetry)
         policies = [policy for name, policy in app.settings.policies.items() if name in queues]
         weights, self._recorder = Weights(app.hub), Recorder(app.hub)
         self.pool = WorkerPool(app.hub, policies, app.settings, runner.run_job, self._heard, weights.now)
@@ -203,6 +212,9 @@ class Workers:
             Periodic("statistics", self._recorder.flush, FLUSH_SECONDS, app.telemetry),
             Periodic("heartbeat", self._heartbeat.beat, BEAT_SECONDS, app.telemetry),
         ]
+        if every := app.settings.canary_seconds:
+            canary = Canary(app.hub, policies, self.pool.signs, every)
+            self._chores.append(Periodic("canary", canary.run_once, every, app.telemetry))
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -254,16 +266,16 @@ class Workers:
             Router(app.ai),
             OwnerDesk(CampaignsForOwners(app.campaign_control), status, app.conversations.silence, pending, now_ms),
             Thinking(app.conversations, app.gateways),
-            HandOver(app.producer),
+            HandOver(app.onward),
             now_ms,
         )
 
     def _heard(self, event: EngineEvent) -> None:
-        self._recorder.heard(event)
         self._app.telemetry.emit(event)
         if isinstance(event, JobFailed) and event.retry_in_ms is None:
             # Also told by the runner, except when the handler had no say: a timeout, or a worker that died.
             self._beside(self._endings.job_died(event.job))
+        self._recorder.heard(event)  # last: what is not counted must be done all the same
 
     def _number_told(self, organization_id: str, instance_id: str, halted: str | None) -> None:
         state, detail = ("open", "it sends again") if halted is None else ("halted", halted)
@@ -294,9 +306,13 @@ async def open_app(settings: Settings, telemetry: Telemetry | None = None) -> As
 @asynccontextmanager
 async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> AsyncIterator[App]:
     prefix = settings.redis_prefix
-    hub, client = Hub(address, prefix=prefix), redis_client(address)
+    # Three waits within the time after which no progress means stuck, so that one that hangs is told from a long one.
+    hub = Hub(address, prefix=prefix, block_seconds=min(BLOCK_SECONDS, settings.stuck_seconds / 3))
+    client = redis_client(address)
     queues = {name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)}
-    producer, campaigns, limiter = Producer(hub, settings.policies), CampaignStore(hub), Limiter(hub)
+    # The door for what is new, and what accepted work adds, which is never refused
+    admission, onward = Admission(hub, settings.intake_memory_percent), Producer(hub, settings.policies)
+    producer, campaigns, limiter = Producer(hub, settings.policies, admission), CampaignStore(hub), Limiter(hub)
     organizations, contacts = OrganizationStore(client, prefix=prefix), ContactStore(client, prefix=prefix)
     revocations = Revocations(hub)
     # Numbers, and the ways to them
@@ -318,7 +334,7 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
     statistics, heartbeats = Statistics(hub, settings.policies), Heartbeats(hub)
     redis_health = RedisHealthCheck(hub, settings.redis_budget)
     # What gateways tell
-    ledger, endings = Ledger(hub), CampaignEndings(campaigns, producer, RecentOrganizations(organizations), telemetry)
+    ledger, endings = Ledger(hub), CampaignEndings(campaigns, onward, RecentOrganizations(organizations), telemetry)
     statuses = Statuses(ledger, campaigns, endings, producer, organizations, contacts)
     # One job, for people who look at it and act on it
     dead_letters, jobs, new_jobs = DeadLetters(hub), Jobs(queues), NewJobs(producer)
@@ -364,7 +380,9 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             automation_control=AutomationControl(waiting, withdrawals, producer),
             automation_schedules=schedules,
             scheduler_list=SchedulerList(queues["automation"], schedules, producer),
+            admission=admission,
             producer=producer,
+            onward=onward,
             campaigns=campaigns,
             draft_checks=DraftChecks(hub, campaigns, contacts),
             campaign_control=CampaignControl(campaigns, producer, queues["campaign"], organizations, limiter, lanes),
@@ -381,6 +399,7 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             statistics=statistics,
             heartbeats=heartbeats,
             redis_health=redis_health,
+            liveness=Liveness(hub, settings.policies, settings.canary_seconds),
             overview=Overview(hub, queues, settings.policies, DeadLetters(hub), heartbeats, redis_health, statistics),
             queues=queues,
             bulk=bulk,

@@ -3,8 +3,11 @@
 OxyqError
 ├── ConfigurationError    a setting or the set-up is wrong: correct it and start again
 ├── InvalidPayload        the data is wrong: correct the named field and send it again
+│   └── NewerPayload         a newer release wrote it: its workers will take it
 ├── IdConflict            this id was taken by other data: use another id, or the same data
 ├── QueueUnavailable      Redis did not take or give it: try again later
+│   └── MemoryFull        nothing new is taken in while Redis's memory is nearly full: try again later
+├── QuotaExceeded         the organization has added all that it may for now: try again later
 ├── NotFound              there is no such thing: check the id
 ├── NotAllowed            it cannot be done as things stand: the message says what can
 ├── TemporaryError        it failed now and may work later: retried by the queue's policy
@@ -18,6 +21,7 @@ OxyqError
     └── gateways.MaybeSent    nobody can know whether it was sent
 """
 
+import math
 from collections.abc import Sequence
 
 
@@ -58,6 +62,10 @@ class InvalidPayload(OxyqError):
         return "; ".join(f"{field}: {problem}" for field, problem in self.problems)
 
 
+class NewerPayload(InvalidPayload):
+    """A newer release wrote this, and this one cannot read it; nothing is wrong with it."""
+
+
 class IdConflict(OxyqError):
     """A job with this id was accepted before, with different data."""
 
@@ -77,6 +85,38 @@ class QueueUnavailable(OxyqError):
 
     Whether a job was stored is then unknown: repeat the call as it is, and it will be one job.
     """
+
+
+class MemoryFull(QueueUnavailable):
+    """Nothing was added, so that what was accepted can go on; `retry_after_seconds` is when to try again."""
+
+    retry_after_seconds = 10
+
+    def __init__(self, percent: int, limit: int) -> None:
+        super().__init__(percent, limit)
+        self.percent = percent
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"Redis has used {self.percent} % of its memory; from {self.limit} % on (OXYQ_INTAKE_MEMORY_PERCENT) "
+            "nothing new is taken in until workers have made room. Nothing was added: send the same again in "
+            f"{self.retry_after_seconds} s"
+        )
+
+
+class QuotaExceeded(OxyqError):
+    """Nothing was added: the organization's quota is used up, and after `retry_after_seconds` has room for one job."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.retry_after_seconds = math.ceil(seconds)
+
+    def __str__(self) -> str:
+        return (
+            "the organization has added all the jobs that its quota allows for now. Nothing was added: send the same "
+            f"again in {self.retry_after_seconds} s, or have its quota raised"
+        )
 
 
 class NotFound(OxyqError):

@@ -16,11 +16,14 @@ import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
-from oxyq.errors import InvalidPayload
+from oxyq.errors import InvalidPayload, NewerPayload
 from oxyq.numbers import MAX_NUMBER_CHARACTERS, canonical_number, digits, is_hidden, sender_address
 from oxyq.outcomes import JsonValue
 from oxyq.payload_errors import JSON_FIELDS, TOO_DEEP, invalid_payload, json_type
 from oxyq.templates import VARIABLE_NAME, missing_variable, placeholders
+
+VERSION: Final = 1
+"""The newest version of payloads that this release reads: `v` on the wire, 1 where there is none (docs/versions.md)."""
 
 MAX_ID_CHARACTERS: Final = 128
 MAX_TEXT_CHARACTERS: Final = 4096
@@ -525,12 +528,14 @@ class NewDeadLetter(Payload):
         return f"dlq-{self.original_queue}-{self.original_job_id}"
 
 
-_CAMPAIGN_KINDS: Final[Mapping[str, "type[CampaignRun | CampaignSend]"]] = {
-    "campaign.run": CampaignRun,
-    "campaign.send": CampaignSend,
-}
-
 AnyPayload: TypeAlias = InboundMessage | PersonReply | Automation | CampaignRequest | CampaignRun | CampaignSend
+
+_MODELS: Final[Mapping[str, tuple[type[AnyPayload], Mapping[str, type[AnyPayload]]]]] = {
+    "message": (InboundMessage, {"person.reply": PersonReply}),
+    "automation": (Automation, {}),
+    "campaign": (CampaignRequest, {"campaign.run": CampaignRun, "campaign.send": CampaignSend}),
+}
+"""For each queue what a job carries that names no kind, which anybody may add, and our own kinds."""
 
 
 class _Hash(Protocol):
@@ -584,26 +589,30 @@ def parse_new(model: type[Model], value: Mapping[str, object] | BaseModel | None
 def decode(queue_name: str, data: JsonValue) -> AnyPayload:
     """The payload of a job that was read from Redis, whatever the job's name is.
 
-    InvalidPayload if it is none; the queue decides which model it must fit, and in `campaign` and `message` `kind`.
+    The queue decides which model it must fit, and in `campaign` and `message` `kind`. InvalidPayload if it is none;
+    NewerPayload if a newer release wrote it.
     """
-    return parse_stored(_model_for(queue_name, data), data)
+    if queue_name not in _MODELS:
+        raise InvalidPayload("queue", f"there is no queue {queue_name!r}; use message, automation or campaign")
+    unnamed, kinds = _MODELS[queue_name]
+    version, kind = (data.get("v"), data.get("kind")) if isinstance(data, dict) else (None, None)
+    if type(version) is int and version > VERSION:
+        raise NewerPayload("v", f"is {version}, and this release reads {VERSION} at most; newer workers take it")
+    model = kinds.get(kind) if isinstance(kind, str) else None
+    try:
+        return parse_stored(model or unnamed, data)
+    except InvalidPayload:
+        # With a field `kind` of somebody's own it may still be what anybody may add.
+        if model is None and kinds and isinstance(kind, str):
+            raise NewerPayload(
+                "kind", f"is {kind[:40]!r}, which this release does not know; newer workers do"
+            ) from None
+        raise
 
 
 def parse_stored(model: type[Model], data: JsonValue) -> Model:
     """A model from JSON read from Redis, its unknown fields kept; InvalidPayload if it does not fit."""
     return _validated(model, data, extra="allow")
-
-
-def _model_for(queue_name: str, data: JsonValue) -> type[AnyPayload]:
-    if queue_name == "campaign":
-        kind = data.get("kind") if isinstance(data, dict) else None
-        return _CAMPAIGN_KINDS.get(kind, CampaignRequest) if isinstance(kind, str) else CampaignRequest
-    if queue_name == "message":
-        is_reply = isinstance(data, dict) and data.get("kind") == "person.reply"
-        return PersonReply if is_reply else InboundMessage
-    if queue_name == "automation":
-        return Automation
-    raise InvalidPayload("queue", f"there is no queue {queue_name!r}; use message, automation or campaign")
 
 
 def _validated(model: type[Model], data: object, extra: Literal["allow", "forbid"]) -> Model:

@@ -37,7 +37,8 @@ def mask_number(number: str) -> str:
         return _DOTS
     brazilian = _BRAZILIAN.fullmatch(shown)
     beginning = f"55 {brazilian[1]} " if brazilian else ""
-    return f"{beginning}{_DOTS}-{shown[-4:]}{at}{server if server.isalpha() or '.' in server else ''}"
+    # Behind the @ stands c.us, lid and the like: whatever has digits there is somebody's number again.
+    return f"{beginning}{_DOTS}-{shown[-4:]}{at}{server if server.replace('.', '').isalpha() else ''}"
 
 
 def mask_text(text: str) -> str:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 import redis.asyncio
 from pydantic import AfterValidator, BaseModel, Field
 
 from oxyq import redis_keys
 from oxyq.answering import AiSettings, ConversationSettings, Rule
+from oxyq.engine.schedulers import zone_named
 from oxyq.errors import InvalidPayload, NotAllowed, NotFound, QueueUnavailable
 from oxyq.jobs import WIRE_CONFIG, InstanceId, Milliseconds, Number, OrganizationId, Text, parse_stored, wire
 from oxyq.limits import NumberSettings, RateLimit
@@ -32,8 +33,8 @@ DEFAULT_HAND_OFF: Final = "Recebemos sua mensagem! Em instantes uma pessoa da no
 
 def _checked_time_zone(name: str) -> str:
     try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # no such zone, a path, or a folder of zone files
+        zone_named(name)
+    except ValueError:
         near = difflib.get_close_matches(name, available_timezones(), n=1)
         hint = f"did you mean {near[0]}?" if near else "use a name such as America/Sao_Paulo"
         raise ValueError(f"is no time zone; {hint}") from None
@@ -56,6 +57,15 @@ class FrequencyCap(BaseModel):
 
     messages: int = Field(ge=1, le=100)
     days: int = Field(ge=1, le=30)
+
+
+class Quota(BaseModel):
+    """How many new jobs may be added: `max` at once, and as many again spread evenly over `per_seconds`."""
+
+    model_config = WIRE_CONFIG
+
+    max: int = Field(ge=1, le=10_000_000)
+    per_seconds: int = Field(ge=1, le=24 * 3600)
 
 
 class Organization(BaseModel):
@@ -83,6 +93,11 @@ class Organization(BaseModel):
         default_factory=dict, max_length=1000, description="limits of single numbers, by instance id"
     )
     weight: int = Field(default=1, ge=1, le=100, description="how many jobs it gets when others get one")
+    quota: Quota | None = Field(
+        default=None,
+        description='how many new jobs it may have, such as {"max": 5000, "perSeconds": 3600}: so many at once, and as '
+        "many again spread over that time; what is more is refused (429). Without it, any number",
+    )
 
     conversation: ConversationSettings = Field(
         default_factory=ConversationSettings, description='bursts and take-over, such as {"quietSeconds": 1.5}'
@@ -206,6 +221,13 @@ class OrganizationStore:
             both.hdel(weights, organization.id)
         else:
             both.hset(weights, organization.id, str(organization.weight))
+        quota = redis_keys.quota(organization.id, prefix=self._prefix)
+        if organization.quota is None:
+            both.delete(quota)
+        else:
+            # What is left of it stays: saving other settings gives nobody a new one.
+            limits = {"max": organization.quota.max, "ms": organization.quota.per_seconds * 1000}
+            both.hset(quota, mapping={name: str(number) for name, number in limits.items()})
 
 
 class RecentOrganizations:

@@ -4,15 +4,19 @@ The HTTP side is in server.py, so that a process of workers does not carry it al
 """
 
 import asyncio
-import contextlib
 import signal
+import traceback
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Any
 
-from oxyq.app import App, open_app
+from oxyq.app import App, Workers, open_app
 from oxyq.errors import QueueUnavailable
+from oxyq.operating.doctor.start_up import refuse_loss
 from oxyq.settings import Settings
-from oxyq.telemetry.events import ProcessNews, Telemetry
+from oxyq.telemetry.events import ProcessNews, StrayError, Telemetry
+from oxyq.telemetry.places import place
+from oxyq.workers.watchdog import Watchdog
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: How long a process waits for Redis when it starts, before it ends with an error and is started anew.
@@ -36,37 +40,69 @@ async def stop_on_signal() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(sign)
 
 
+def hear_stray_errors(telemetry: Telemetry) -> None:
+    """Have the running loop tell `telemetry` what raises where nobody waits for it.
+
+    asyncio would log it by `logging`, with all that it says; and a handler of `logging` that raises would end the loop.
+    """
+
+    def hear(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, BaseException):
+            telemetry.emit(StrayError(str(context.get("message")), None))
+            return
+        frames = traceback.extract_tb(error.__traceback__)
+        telemetry.emit(StrayError(type(error).__name__, place(frames[-1]) if frames else None))
+
+    asyncio.get_running_loop().set_exception_handler(hear)
+
+
 @asynccontextmanager
-async def running_workers(app: App, queues: Collection[str] = ()) -> AsyncIterator[asyncio.Future[object]]:
-    """Workers while the block runs, drained at its end; gives a future that ends when a worker gives up."""
+async def running_workers(app: App, queues: Collection[str] = ()) -> AsyncIterator[Workers]:
+    """Workers while the block runs, drained at its end."""
     workers = app.workers(queues)
     await workers.start()
-    ended: asyncio.Future[object] = asyncio.ensure_future(workers.pool.wait())
     try:
-        yield ended
+        yield workers
     finally:
         await workers.stop(app.settings.stop_grace_seconds)
-        with contextlib.suppress(Exception):
-            await ended
 
 
 async def serve_workers(settings: Settings, telemetry: Telemetry, queues: Collection[str] = ()) -> int:
-    """Work until a signal, then drain; returns 0, or 1 when Redis never came or a worker gave up."""
+    """Work until a signal, then drain; returns 0, or 1 when Redis never came or a worker gave up.
+
+    While it works a watchdog ends the process when it makes no progress; the drain has a deadline of its own.
+
+    Raises ConfigurationError for a Redis that loses jobs, in production.
+    """
+    hear_stray_errors(telemetry)
     async with stop_on_signal() as stop, open_app(settings, telemetry) as app:
         if not await _redis_came(app, stop):
             return 1
-        async with running_workers(app, queues) as ended:
+        async with running_workers(app, queues) as workers:
             telemetry.emit(ProcessNews(f"working on {', '.join(queues or settings.policies)}"))
-            stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
-            await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            gave_up = ended.done()
+            watchdog = Watchdog(settings.stuck_seconds, workers.pool.duties, telemetry)
+            watchdog.start()
+            gave_up = await _gave_up(workers, stop)
+            await watchdog.stop()
             telemetry.emit(ProcessNews("a worker gave up" if gave_up else "stopping: finishing the jobs in hand"))
     return 1 if gave_up else 0
 
 
+async def _gave_up(workers: Workers, stop: asyncio.Event) -> bool:
+    """Wait until a worker gives up, or a signal comes."""
+    ended: asyncio.Future[object] = asyncio.ensure_future(workers.pool.wait())
+    stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+    gave_up = ended.done()
+    for waiting in (ended, stopping):
+        waiting.cancel()
+    await asyncio.gather(ended, stopping, return_exceptions=True)
+    return gave_up
+
+
 async def _redis_came(app: App, stop: asyncio.Event) -> bool:
-    waiting: asyncio.Future[object] = asyncio.ensure_future(app.hub.commands.ready(REDIS_AT_START_SECONDS))
+    waiting: asyncio.Future[object] = asyncio.ensure_future(_redis_looked_at(app))
     stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
     await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -79,3 +115,8 @@ async def _redis_came(app: App, stop: asyncio.Event) -> bool:
         app.telemetry.emit(ProcessNews(str(error)))
         return False
     return True
+
+
+async def _redis_looked_at(app: App) -> None:
+    await app.hub.commands.ready(REDIS_AT_START_SECONDS)
+    await refuse_loss(app.hub, app.settings)

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
+from oxyq import redis_keys
+from oxyq.admission import Admission
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.hub import Hub
 from oxyq.engine.options import LONGEST_DELAY_MS, MOST_ATTEMPTS, Entry, JobOptions
@@ -30,6 +32,8 @@ from oxyq.queues import DEAD_LETTER, REMEMBER_SECONDS, QueuePolicy
 MESSAGE_JOB, REPLY_JOB, AUTOMATION_JOB, CAMPAIGN_JOB, RUN_JOB, SEND_JOB, DEAD_LETTER_JOB = (
     "message", "person-reply", "automation", "campaign", "campaign-run", "campaign-send", "failed-job",
 )  # fmt: skip
+#: What comes in from outside.
+_New: TypeAlias = InboundMessage | PersonReply | Automation | CampaignRequest
 #: Before all sends: a campaign that cannot release is one that does not send.
 RUN_PRIORITY: Final = 1
 RUN_BACKOFF: Final = Backoff("fixed", 5_000, 0.5)
@@ -62,10 +66,15 @@ class Producer:
 
     Each returns the job's id, also when the same fact was added before: adding twice is one job, even after the
     first has finished (8 days). Raises InvalidPayload, IdConflict (same id, other data), QueueUnavailable.
+
+    One with an `admission` is the door for what is new: messages, replies, automations and campaigns are refused with
+    MemoryFull, and but for a person's replies with QuotaExceeded. One without adds what accepted work asks for.
     """
 
-    def __init__(self, hub: Hub, policies: Mapping[str, QueuePolicy]) -> None:
+    def __init__(self, hub: Hub, policies: Mapping[str, QueuePolicy], admission: Admission | None = None) -> None:
         self._policies = policies
+        self._admission = admission
+        self._prefix = hub.prefix
         self._queues = {name: Queue(name, hub=hub) for name in (*policies, DEAD_LETTER)}
 
     async def add_message_job(
@@ -73,11 +82,11 @@ class Producer:
     ) -> str:
         """Someone wrote to one of our numbers: answer them."""
         message = parse_new(InboundMessage, value, **fields)
-        return await self._add("message", MESSAGE_JOB, message, delay_ms=0)
+        return await self._take_in("message", MESSAGE_JOB, message)
 
     async def add_person_reply(self, reply: PersonReply) -> str:
-        """Somebody of the organization writes in a chat."""
-        return await self._add("message", REPLY_JOB, reply, delay_ms=0)
+        """Somebody of the organization writes in a chat: also past its quota, since nobody floods by hand."""
+        return await self._take_in("message", REPLY_JOB, reply, has_quota=False)
 
     async def add_automation_job(
         self,
@@ -93,10 +102,10 @@ class Producer:
         automation = parse_new(Automation, value, **fields)
         if delay_ms is None:
             delay_ms = _delay_ms(automation)
-        return await self._add("automation", AUTOMATION_JOB, automation, delay_ms=delay_ms)
+        return await self._take_in("automation", AUTOMATION_JOB, automation, delay_ms)
 
     async def add_automation_as_read(self, automation: Automation) -> str:
-        """As `add_automation_job`, for one that was read from Redis: with the fields that only others know."""
+        """Add one that was read from Redis, with the fields that only others know: it was accepted before."""
         return await self._add("automation", AUTOMATION_JOB, automation, delay_ms=_delay_ms(automation))
 
     async def add_campaign_job(
@@ -106,7 +115,7 @@ class Producer:
         # In a thread: a list of 100,000 recipients takes more than a second to check.
         campaign = await asyncio.to_thread(lambda: parse_new(CampaignRequest, value, **fields))
         check_start(campaign.start_at, _now_ms())
-        return await self._add("campaign", CAMPAIGN_JOB, campaign, delay_ms=0)
+        return await self._take_in("campaign", CAMPAIGN_JOB, campaign)
 
     async def add_campaign_run(
         self, organization_id: str, campaign_id: str, generation: int, *, delay_ms: int = 0
@@ -144,7 +153,16 @@ class Producer:
         }  # fmt: skip
         return await self._queues[DEAD_LETTER].add(DEAD_LETTER_JOB, body, job_id=letter.job_id())
 
-    async def _add(self, queue: str, name: str, payload: Payload, *, delay_ms: int) -> str:
+    async def _take_in(self, queue: str, name: str, payload: _New, delay_ms: int = 0, *, has_quota: bool = True) -> str:
+        """Add what is new, if there is room for it."""
+        quota_key = ""
+        if self._admission is not None:
+            await self._admission.admit()
+            if has_quota:
+                quota_key = redis_keys.quota(payload.organization_id, prefix=self._prefix)
+        return await self._add(queue, name, payload, delay_ms=delay_ms, quota_key=quota_key)
+
+    async def _add(self, queue: str, name: str, payload: Payload, *, delay_ms: int, quota_key: str = "") -> str:
         job_id = payload.job_id()
         if isinstance(payload, CampaignRequest):
             body, fingerprint = await asyncio.to_thread(_written, payload)
@@ -152,7 +170,7 @@ class Producer:
             body, fingerprint = _written(payload)
         await self._queues[queue].add_once(
             name, body, job_id=job_id, options=job_options(self._policies[queue], delay_ms),
-            fingerprint=fingerprint, remember_seconds=REMEMBER_SECONDS + delay_ms // 1000,
+            fingerprint=fingerprint, remember_seconds=REMEMBER_SECONDS + delay_ms // 1000, quota_key=quota_key,
         )  # fmt: skip
         return job_id
 

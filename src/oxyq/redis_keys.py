@@ -20,6 +20,8 @@ ALIAS_SECONDS = 365 * 24 * 3600
 AUDIT_SECONDS = 365 * 24 * 3600
 STATISTICS_SECONDS = 90 * 24 * 3600
 TASK_SECONDS = 7 * 24 * 3600
+#: An hour longer than such a job is left waiting, so that its last look still finds since when.
+NEWER_JOB_SECONDS = 25 * 3600
 
 #: What quoting leaves as it is: most parts, and looking is ten times as fast.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -30,9 +32,22 @@ def organization(organization_id: str, *, prefix: str = "bull") -> str:
     return _tenant_key(prefix, organization_id, "organization")
 
 
+def quota(organization_id: str, *, prefix: str = "bull") -> str:
+    """Hash: how many jobs one organization may add, and how many of them are left (lua/add_batch.lua).
+
+    There is none without a quota. No TTL: settings.
+    """
+    return _tenant_key(prefix, organization_id, "quota")
+
+
 def organizations_index(*, prefix: str = "bull") -> str:
     """Set: the ids of all organizations. No TTL: settings."""
     return _key(prefix, "organizations")
+
+
+def doctor(random: str, *, prefix: str = "bull") -> str:
+    """String: what `oxyq doctor` tries on whether commands are allowed. TTL 1 minute."""
+    return _key(prefix, "doctor", random)
 
 
 def weights(*, prefix: str = "bull") -> str:
@@ -244,6 +259,11 @@ def holding(*, prefix: str = "bull") -> str:
     return _key(prefix, "holding")
 
 
+def newer_job(queue: str, job_id: str, *, prefix: str = "bull") -> str:
+    """String: since when workers meet a job that only a newer release can read (ms). TTL 25 hours."""
+    return _key(prefix, "newer-job", queue, job_id)
+
+
 def opted_out(organization_id: str, *, prefix: str = "bull") -> str:
     """Sorted set: the contacts who want no campaigns, by since when. No TTL, as for each in it."""
     return _tenant_key(prefix, organization_id, "opted-out")
@@ -371,4 +391,5 @@ def _key(prefix: str, *parts: str) -> str:
 
 def _quoted(part: str) -> str:
     # Tenants choose some of these parts. Quoted, "a:b" cannot reach into another tenant's keys.
-    return part if _PLAIN.fullmatch(part) else quote(part, safe="")
+    # And of jobs that others added they may hold half a character.
+    return part if _PLAIN.fullmatch(part) else quote(part, safe="", errors="surrogatepass")

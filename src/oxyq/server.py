@@ -11,12 +11,15 @@ import uvicorn
 
 from oxyq.api.application import create_api
 from oxyq.app import App, open_app
-from oxyq.errors import ConfigurationError
-from oxyq.process import stop_on_signal
+from oxyq.errors import ConfigurationError, QueueUnavailable
+from oxyq.operating.doctor.start_up import refuse_loss
+from oxyq.process import hear_stray_errors, stop_on_signal
 from oxyq.settings import Settings
 from oxyq.telemetry.events import ProcessNews, Telemetry
 
 HTTP_STOP_SECONDS = 5
+#: Longer the API does not wait for Redis: whoever asks shall hear that it is away.
+LOOK_SECONDS = 2.0
 
 
 class _Http(uvicorn.Server):
@@ -51,12 +54,52 @@ async def http_server(app: App) -> AsyncIterator[str]:
 
 
 async def serve_api(settings: Settings, telemetry: Telemetry) -> int:
-    """Serve HTTP until a signal; returns the exit code."""
-    async with stop_on_signal() as stop, open_app(settings, telemetry) as app, http_server(app) as url:
+    """Serve HTTP until a signal; returns the exit code. ConfigurationError for a Redis that loses jobs, in production.
+
+    Redis is looked at before anything is taken in. Is it away, the API says so to whoever asks, and looks at it later.
+    """
+    hear_stray_errors(telemetry)
+    async with (
+        stop_on_signal() as stop,
+        open_app(settings, telemetry) as app,
+        _redis_looked_at(app, stop),
+        http_server(app) as url,
+    ):
         telemetry.emit(ProcessNews(f"API on {url}"))
         await stop.wait()
         telemetry.emit(ProcessNews("stopping"))
     return 0
+
+
+@asynccontextmanager
+async def _redis_looked_at(app: App, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Run the block unless Redis loses jobs; is it away, it is looked at beside the block, which it may stop."""
+
+    def stop_if_refused(looked: "asyncio.Task[None]") -> None:
+        if not looked.cancelled() and looked.exception() is not None:
+            stop.set()
+
+    looking = asyncio.get_running_loop().create_task(_look_at_redis(app))
+    looking.add_done_callback(stop_if_refused)
+    try:
+        await asyncio.wait({looking}, timeout=LOOK_SECONDS)
+        if looking.done():
+            looking.result()
+        yield
+        if looking.done():
+            looking.result()
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+
+
+async def _look_at_redis(app: App) -> None:
+    while True:
+        try:
+            await app.hub.commands.ready()
+            return await refuse_loss(app.hub, app.settings)
+        except QueueUnavailable:
+            continue  # it went again: the connection waits for it
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from oxyq.errors import ConfigurationError
 from oxyq.queues import OVERRIDE_NAMES, OVERRIDES, POLICIES, QueuePolicy, policies
+from oxyq.redis_url import hash_tag, read_redis_url
 
 MIN_SECRET_BYTES: Final = 32
 """What HS256 asks of its key (RFC 7518, 3.2)."""
@@ -41,42 +42,9 @@ def _lower(value: object) -> object:
 
 
 def _checked_redis_url(url: str) -> str:
-    """A URL that redis-py will understand as it was meant; nothing of it is ever shown."""
-    scheme, mark, rest = url.partition("://")
-    if not mark or scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
-    _refuse_unquoted_login(rest)
-    if re.search(r"\s", url):
-        raise ValueError("has a space or line break in it; remove it")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError("has no usable host and port; write redis://host:6379, IPv6 as redis://[::1]:6379") from None
-    if scheme == "unix":
-        if parts.hostname or not parts.path.strip("/"):
-            raise ValueError("must name a socket file, such as unix:///run/redis.sock")
-        return url
-    if not parts.hostname:
-        raise ValueError(f"has no host; write {scheme}://host:6379")
-    if port == 0 or parts.netloc.endswith(":"):
-        raise ValueError(f"has no usable port; write {scheme}://host:6379")
-    if not re.fullmatch(r"/?[0-9]*", parts.path):
-        raise ValueError("must have a number as its path, the database, such as redis://host:6379/0")
-    if parts.fragment:
-        raise ValueError("has a # in it; write %23 for a # in the password")
+    """A URL that can be read; nothing of it is ever shown."""
+    read_redis_url(url)
     return url
-
-
-def _refuse_unquoted_login(rest: str) -> None:
-    # urlsplit ends the login at the first / ? or #, so a password holding one would be read as host and path.
-    login, at, _ = rest.rpartition("@")
-    _, _, password = login.partition(":")
-    if at and (re.search(r"[#/?@:\[\]\s]", password) or re.search(r"%(?![0-9A-Fa-f]{2})", login)):
-        raise ValueError(
-            "has a sign in its password that a URL needs percent-encoded; "
-            "write %23 for #, %40 for @, %2F for /, %3A for :, %3F for ?, %25 for %"
-        )
 
 
 def _checked_secret(secret: SecretStr) -> SecretStr:
@@ -125,6 +93,20 @@ def _checked_file(path: Path) -> Path:
     return path
 
 
+def _checked_client_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("is no file; give the path of a PEM file")
+    return path
+
+
+def _checked_key_file(path: Path) -> Path:
+    """As PostgreSQL's clients have it: nobody but its owner, or, where that is root, its group, may read it."""
+    found = _checked_client_file(path).stat()
+    if found.st_mode & (0o037 if found.st_uid == 0 else 0o077):
+        raise ValueError(f"can be read by others on this machine; run: chmod 600 {path}")
+    return path
+
+
 # --- the settings ------------------------------------------------------------------------------------------
 
 
@@ -137,7 +119,8 @@ class Settings(BaseSettings):
         default=None,
         alias="REDIS_URL",
         repr=False,  # it holds the password
-        description="Redis or Valkey: `redis://`, `rediss://` (TLS) or `unix://`; unset, one is started",
+        description="Redis or Valkey: `redis://`, `rediss://` (TLS), `unix://`, `redis+sentinel://` or "
+        "`redis+cluster://`; unset, one is started",
     )
     env: Annotated[Literal["development", "production"], BeforeValidator(_lower)] = Field(
         default="development",
@@ -157,12 +140,29 @@ class Settings(BaseSettings):
         alias="OXYQ_REDIS_CA_FILE",
         description="certificates to trust instead of the system's (PEM)",
     )
+    redis_client_cert: Annotated[Path, AfterValidator(_checked_client_file)] | None = Field(
+        default=None,
+        alias="OXYQ_REDIS_CLIENT_CERT",
+        description="certificate by which Redis knows us (PEM), where it asks for one",
+    )
+    redis_client_key: Annotated[Path, AfterValidator(_checked_key_file)] | None = Field(
+        default=None,
+        alias="OXYQ_REDIS_CLIENT_KEY",
+        description="its key (PEM, not encrypted, mode 0600); unset, it is in the same file",
+    )
     redis_budget: int | None = Field(
         default=None,
         ge=1,
         le=1_000_000_000,
         alias="OXYQ_REDIS_BUDGET",
         description="commands an hour that Redis may get; `/health/redis` warns when it gets more",
+    )
+    intake_memory_percent: int = Field(
+        default=75,
+        ge=10,
+        le=100,
+        alias="OXYQ_INTAKE_MEMORY_PERCENT",
+        description="how much of Redis's `maxmemory` may be used before nothing new is taken in (503)",
     )
     data_dir: Path = Field(
         default=Path(".oxyq"), alias="OXYQ_DATA_DIR", description="where the embedded server keeps its data"
@@ -300,6 +300,21 @@ class Settings(BaseSettings):
         alias="OXYQ_MAX_STALLED",
         description="how often a job may lose its worker before it goes to the dead letters",
     )
+    canary_seconds: float = Field(
+        default=15,
+        ge=0,
+        le=3600,
+        alias="OXYQ_CANARY_SECONDS",
+        description="how often a tiny job shows that work gets through a queue (`/ready`); 0: never, as beside workers "
+        "in Node, which do not know it",
+    )
+    stuck_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        alias="OXYQ_STUCK_SECONDS",
+        description="a worker process that makes no progress for so long ends with an error, to be started anew",
+    )
     sweep_seconds: float = Field(
         default=180,
         ge=0.1,
@@ -308,6 +323,8 @@ class Settings(BaseSettings):
         description="how often jobs that others failed are moved to the dead letters",
     )
     policies: Mapping[str, QueuePolicy] = Field(default_factory=policies)
+    #: No variable: whoever starts a process says so each time (--i-accept-loss).
+    accept_loss: bool = False
 
     @classmethod
     def settings_customise_sources(
@@ -360,8 +377,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     table = _read_policies(sound, problems)
     settings = _read_fields(sound, table, problems)
     _require_in_production(given, problems)
+    _require_companions(settings, problems)
     if problems or settings is None:
-        raise ConfigurationError(*(f"{name}: {problem}" for name, problem in sorted(problems.items())))
+        raise ConfigurationError(
+            *(f"{ascii(name[:100])[1:-1]}: {problem}" for name, problem in sorted(problems.items()))
+        )
     return settings
 
 
@@ -373,6 +393,8 @@ def _writing_problem(name: str, text: str) -> str | None:
         return f"there is no such setting; {hint}"
     if not text.strip():
         return "is empty; give it a value or remove it"
+    if text != text.encode("utf-8", "replace").decode():
+        return "is not UTF-8; write it again"
     if text != text.strip():
         return "has spaces or a line break around it; remove them"
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
@@ -411,6 +433,20 @@ def _require_in_production(given: Mapping[str, str], problems: dict[str, str]) -
     for name, example in _NEEDED_IN_PRODUCTION.items():
         if name not in given:
             problems[name] = f"is missing, and production needs it; {example}"
+
+
+def _require_companions(settings: Settings | None, problems: dict[str, str]) -> None:
+    """What is right by itself and wrong beside another setting."""
+    if settings is None:
+        return
+    prefix = settings.redis_prefix
+    if settings.redis_url and read_redis_url(settings.redis_url).kind == "cluster" and hash_tag(prefix) is None:
+        problems["OXYQ_REDIS_PREFIX"] = (
+            "would spread our keys over the cluster of REDIS_URL, where no script could reach all of them; "
+            f"write {{{prefix.strip('{}') or 'oxyq'}}}"
+        )
+    if settings.redis_client_key and not settings.redis_client_cert:
+        problems["OXYQ_REDIS_CLIENT_CERT"] = "is missing; give the certificate of OXYQ_REDIS_CLIENT_KEY"
 
 
 def _problem(name: str, item: dict[str, Any]) -> str:

@@ -324,6 +324,6 @@ def test_fifty_tabs_cost_one_poller_and_nobody_costs_nothing(new_visitor: NewVis
 
     print(f"commands a second: {one:.1f} with one tab, {fifty:.1f} with fifty")
     assert 2 < one < 80
-    # Fifty pollers would ask fifty times as much. Not "the same": on a busy machine a look takes longer than its second.
+    # Fifty pollers would ask fifty times as much. Not "the same": a busy machine looks less often than once a second.
     assert fifty < 5 * one
     shop.until(quiet)

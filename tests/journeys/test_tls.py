@@ -1,6 +1,6 @@
 """The journey over a Redis that speaks TLS and wants a password full of special characters, as hosted ones do."""
 
-import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,35 +8,42 @@ from oxyq.app import open_app
 from oxyq.errors import QueueUnavailable
 from oxyq.organizations import demo_organization
 from oxyq.settings import load_settings
-from tests.conftest import StartRedis
 from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp
+from tests.journeys.hosted import bridge_intake, look_at_the_board, write_as
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture
-def environment(environment: dict[str, str], start_redis: StartRedis) -> dict[str, str]:
-    """The same installation, on a server with TLS."""
-    server = start_redis(password="p@ss/w:rd#1?%", tls=True)
-    return {**environment, "REDIS_URL": server.url, "OXYQ_REDIS_CA_FILE": str(server.ca_file)}
+def environment(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The same installation, on a server with TLS that lets in whom it knows by a certificate."""
+    folder = tmp_path_factory.mktemp("tls-redis")
+    with RedisServer(folder, password="p@ss/w:rd#1?%", tls=True, client_auth=True) as server:
+        yield {
+            **environment,
+            "REDIS_URL": server.url,
+            "OXYQ_REDIS_CA_FILE": str(server.ca_file),
+            "OXYQ_REDIS_CLIENT_CERT": str(server.client_cert),
+            "OXYQ_REDIS_CLIENT_KEY": str(server.client_key),
+        }
 
 
 async def test_a_message_is_answered_over_tls(
     environment: dict[str, str], start_oxyq: StartProcess, whatsapp: WhatsApp
 ) -> None:
-    """With the authority's file the certificate is verified, and everything works."""
+    """With the authority's file the server is verified, with our own it knows us, and everything works."""
     # Given workers that reach Redis by TLS only
     start_oxyq("workers", "start")
-    async with open_app(load_settings(environment)) as app:
+    async with open_app(load_settings(environment)) as app, bridge_intake(environment) as bridge:
         await app.organizations.save(demo_organization().model_copy(update={"id": ORGANIZATION}))
 
-        # When somebody writes
-        await app.producer.add_message_job(
-            organization_id=ORGANIZATION, instance_id="wa_demo", sender="5511999999999", content="vocês abrem sábado?",
-            message_id="tls-1", timestamp=int(time.time() * 1000),
-        )  # fmt: skip
+        # When somebody writes, and somebody else through the bridge
+        await write_as(app, "5511999999999")
+        await bridge.take("5511999999998")
 
-        # Then they are answered
-        [answer] = await whatsapp.until(1)
-        assert answer.to == "5511999999999"
+        # Then both are answered, and the board is shown
+        for number in ("5511999999999", "5511999999998"):
+            await whatsapp.until_told(number)
+        await look_at_the_board(app)
 
 
 async def test_an_unknown_certificate_is_refused_unless_told_otherwise(

@@ -403,12 +403,12 @@ def test_a_field_given_under_both_its_names_is_refused() -> None:
 @pytest.mark.parametrize("recipients", [[1] * 1_000_000, ["x"] * 100_000], ids=["no text", "no number"])
 def test_a_huge_list_of_rubbish_is_refused_quickly(recipients: list[Any]) -> None:
     """Without a report for each of a million elements, which would take gigabytes."""
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(InvalidPayload, match=r"recipients\[0\]"):
         parse_new(CampaignRequest, {**CAMPAIGN, "recipients": recipients})
 
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Every key that is ours has its place, and no tenant can reach into another's."""
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oxyq import redis_keys
+from oxyq.engine.address import Address, Cluster
+from oxyq.engine.keys import QueueKeys
+from oxyq.errors import ConfigurationError
 
 FUNCTIONS = [
     function
@@ -51,3 +55,45 @@ def test_a_nasty_id_leaves_nothing_special_in_the_key(nasty: str) -> None:
     assert key.isascii() and key.isprintable()
     assert key.count(":") == redis_keys.organization("plain").count(":")
     assert not set("*{}?[] ") & set(key)
+
+
+def slot(key: str) -> int:
+    """Where a cluster keeps a key."""
+    via = Address.from_url("redis+cluster://host").for_prefix(key).via
+    assert isinstance(via, Cluster)
+    assert via.slot is not None
+    return via.slot
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_in_a_cluster_every_key_of_ours_is_in_one_slot_whatever_tenants_choose(function: Callable[..., str]) -> None:
+    """A script reaches keys of one slot only, and the part between braces decides which it is."""
+    chosen = {
+        name: 7 if parameter.annotation == "int" or parameter.annotation is int else "{elsewhere}"
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "prefix"
+    }
+
+    assert slot(function(**chosen, prefix="shop{oxyq}")) == slot("{oxyq}")
+
+
+def test_in_a_cluster_every_key_of_a_queue_is_there_too() -> None:
+    keys = QueueKeys("{elsewhere}", "shop{oxyq}")
+    named = [getattr(keys, name) for name in QueueKeys.__slots__ if name not in ("name", "prefix")]
+
+    assert {slot(key) for key in [*named, keys.job("{x}"), keys.lock("{x}"), keys.accepted_key("{x}")]} == {
+        slot("{oxyq}")
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("{user1000}.following", 3443), ("foo{}{bar}", None), ("foo{{bar}}zap", 4015), ("{123456789}", 12739)],
+)
+def test_slots_are_those_of_the_specification(key: str, expected: int | None) -> None:
+    """12739 is its example (0x31C3); the others are what `CLUSTER KEYSLOT` of Redis 7 answers."""
+    if expected is None:
+        with pytest.raises(ConfigurationError, match=r"write \{"):
+            slot(key)
+    else:
+        assert slot(key) == expected

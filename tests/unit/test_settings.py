@@ -179,12 +179,14 @@ def test_a_secret_of_32_bytes_is_enough_and_bytes_are_what_counts() -> None:
         "redis://localhost",
         "redis://localhost:6379",
         "redis://localhost:6379/0",
+        "REDIS://localhost",
         "redis://10.0.0.1:6380/15?protocol=3",
         "redis://[::1]:6379",
         "redis://:password@host:6379",
         "rediss://default:A%23b%40c%2Fd%3Ae@eu1-x.upstash.io:6379",
         "unix:///run/redis.sock",
         "unix://user:password@/run/redis.sock?db=1",
+        "rediss+sentinel://:password@h1:26379,h2/mymaster/0?sentinel_password=a%26b",
     ],
 )
 def test_a_good_address_is_taken_as_it_is(url: str) -> None:
@@ -196,11 +198,10 @@ def test_a_good_address_is_taken_as_it_is(url: str) -> None:
     [
         ("http://:pass-w0rd@host:6379", "must begin with redis://"),
         ("host:6379", "must begin with redis://"),
-        ("REDIS://host", "must begin with redis://"),
         ("redis://", "has no host"),
         ("redis://:pass-w0rd@", "has no host"),
-        ("redis://:pass-w0rd@host:", "has no usable port"),
-        ("redis://:pass-w0rd@host:0", "has no usable port"),
+        ("redis://:pass-w0rd@host:", "has no usable host and port"),
+        ("redis://:pass-w0rd@host:0", "has no usable host and port"),
         ("redis://:pass-w0rd@host:65536", "has no usable host and port"),
         ("redis://:pass-w0rd@host:abc", "has no usable host and port"),
         ("redis://[::1:6379", "has no usable host and port"),
@@ -226,6 +227,40 @@ def test_a_bad_address_is_refused_without_showing_the_password(url: str, problem
 
     assert problem in found["REDIS_URL"]
     assert "pass-w0rd" not in str(found)
+
+
+def test_a_cluster_needs_a_prefix_that_keeps_all_keys_together() -> None:
+    assert problems(REDIS_URL="redis+cluster://host:7001", OXYQ_REDIS_PREFIX="shop") == {
+        "OXYQ_REDIS_PREFIX": "would spread our keys over the cluster of REDIS_URL, where no script could reach all of "
+        "them; write {shop}"
+    }
+    assert problems(REDIS_URL="redis+cluster://host:7001")["OXYQ_REDIS_PREFIX"].endswith("write {bull}")
+    assert load_settings({"REDIS_URL": "redis+cluster://host:7001", "OXYQ_REDIS_PREFIX": "{shop}"}).redis_url
+
+
+@pytest.mark.parametrize(("mode", "is_taken"), [(0o600, True), (0o400, True), (0o604, False), (0o644, False)])
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int, is_taken: bool) -> None:
+    (tmp_path / "client.crt").touch()
+    key = tmp_path / "client.key"
+    key.touch(mode)
+    key.chmod(mode)
+    files = {"OXYQ_REDIS_CLIENT_CERT": str(tmp_path / "client.crt"), "OXYQ_REDIS_CLIENT_KEY": str(key)}
+
+    if is_taken:
+        assert load_settings(files).redis_client_key == key
+    else:
+        assert problems(**files) == {
+            "OXYQ_REDIS_CLIENT_KEY": f"can be read by others on this machine; run: chmod 600 {key}"
+        }
+
+
+def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
+    key = tmp_path / "client.key"
+    key.touch(0o600)
+
+    assert problems(OXYQ_REDIS_CLIENT_KEY=str(key)) == {
+        "OXYQ_REDIS_CLIENT_CERT": "is missing; give the certificate of OXYQ_REDIS_CLIENT_KEY"
+    }
 
 
 def test_every_problem_is_told_at_once_and_no_secret_is_shown() -> None:

@@ -27,6 +27,7 @@ from oxyq.api.instances import InstanceRoutes
 from oxyq.api.intake import Intake
 from oxyq.api.job_actions import JobActionRoutes
 from oxyq.api.job_status import JobLookup
+from oxyq.api.json_answer import JsonAnswer
 from oxyq.api.openapi import add_body_schemas
 from oxyq.api.opt_outs import OptOuts
 from oxyq.api.organization_usage import OrganizationUsageRoutes
@@ -71,6 +72,7 @@ def create_api(app: App) -> FastAPI:
         redoc_url=None,
         # A redirect would be built from the Host header, which anyone may forge.
         redirect_slashes=False,
+        default_response_class=JsonAnswer,
     )
     verifier = Verifier.of(app.settings)
     access = Access(verifier, app.revocations, app.audit, trusted_proxies=app.settings.trusted_proxies)

@@ -44,7 +44,7 @@ class Drafts:
     def __init__(self, app: App, lookup: CampaignLookup) -> None:
         self._store = app.campaigns
         self._control = app.campaign_control
-        self._intake = CampaignIntake(app.campaigns)
+        self._intake = CampaignIntake(app.campaigns, app.admission)
         self._lookup = lookup
 
     def routes(self, access: Access) -> APIRouter:

@@ -1,5 +1,6 @@
 """Every refusal and every failure as one JSON shape, with no traceback and nothing of what was sent."""
 
+import errno
 import json
 import traceback
 from collections.abc import Mapping
@@ -12,10 +13,21 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from oxyq.access.attempts import TooManyAttempts
-from oxyq.errors import IdConflict, InvalidPayload, NotAllowed, NotFound, OxyqError, QueueUnavailable
+from oxyq.errors import (
+    IdConflict,
+    InvalidPayload,
+    MemoryFull,
+    NotAllowed,
+    NotFound,
+    OxyqError,
+    QueueUnavailable,
+    QuotaExceeded,
+)
 
 RETRY_AFTER_SECONDS: Final = 2
 """About how long Redis needs to come back after a restart."""
+AWAY: Final = "queue_unavailable"
+"""The code of what Redis did not take or give; the same may be sent again."""
 REPEAT_IS_SAFE: Final = "send the same request again, it will be one job however often it is sent"
 
 _ROUTING_WORDS: Final[Mapping[int, tuple[str, str]]] = {
@@ -82,9 +94,11 @@ def as_api_error(error: Exception) -> ApiError:
         case NotAllowed():
             return ApiError(409, "not_allowed", str(error))
         case TooManyAttempts():
-            return ApiError(
-                429, "too_many_attempts", str(error), headers={"Retry-After": str(error.retry_after_seconds)}
-            )
+            return _later(429, "too_many_attempts", error)
+        case QuotaExceeded():
+            return _later(429, "quota_exceeded", error)
+        case MemoryFull():
+            return _later(503, "memory_full", error)
         case QueueUnavailable():
             return unavailable(
                 f"Redis did not take or give it in time, so nobody knows whether it did; {REPEAT_IS_SAFE}"
@@ -93,13 +107,19 @@ def as_api_error(error: Exception) -> ApiError:
             return _routing_error(error)
         case RequestValidationError():
             return ApiError(422, "invalid_request", "the address or its parameters are wrong; see /docs")
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return unavailable(f"this process has too many files and connections open; {REPEAT_IS_SAFE}")
         case _:
             return ApiError(500, "internal_error", "something failed on our side; the log has it under this requestId")
 
 
 def unavailable(message: str) -> ApiError:
     """503 with the time after which another try is worth it."""
-    return ApiError(503, "queue_unavailable", message, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return ApiError(503, AWAY, message, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _later(status: int, code: str, error: TooManyAttempts | QuotaExceeded | MemoryFull) -> ApiError:
+    return ApiError(status, code, str(error), headers={"Retry-After": str(error.retry_after_seconds)})
 
 
 def error_response(error: ApiError, request_id: str, fields: Mapping[str, object] | None = None) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
 
 from fastapi import APIRouter
@@ -15,11 +16,12 @@ from oxyq.app import App
 from oxyq.engine.connection import RedisReplyError
 from oxyq.errors import QueueUnavailable
 from oxyq.operating import redis_health as redis
+from oxyq.operating.liveness import QueueLiveness
 from oxyq.operating.redis_health import Danger
 
 T = TypeVar("T")
 
-HEALTH_PATHS: Final = ("/health", "/health/redis", "/health/queues", "/ready")
+HEALTH_PATHS: Final = ("/health", "/health/redis", "/health/queues", "/ready", "/ready/intake")
 
 
 class _Wire(BaseModel):
@@ -33,7 +35,7 @@ class Health(_Wire):
 
 
 class Ready(_Wire):
-    """Redis answers and takes writes."""
+    """All that was asked about is as it should be."""
 
     status: Literal["ready"] = "ready"
 
@@ -100,8 +102,8 @@ class HealthChecks:
         redis_away = error_answers(503)
         for path, endpoint, responses in zip(
             HEALTH_PATHS,
-            (self.alive, self.redis, self.queues, self.ready),
-            ({}, redis_away, redis_away, redis_away),
+            (self.alive, self.redis, self.queues, self.ready, self.ready_intake),
+            ({}, redis_away, redis_away, redis_away, redis_away),
             strict=True,
         ):
             router.add_api_route(path, endpoint, methods=["GET"], responses=responses)
@@ -122,8 +124,15 @@ class HealthChecks:
         return await _asked(self._queues)
 
     async def ready(self) -> Ready:
-        """Whether jobs can be added: Redis answers and takes writes."""
+        """Whether jobs can be added and get done: Redis takes writes, and a job came through each queue just now.
+
+        For who watches an installation. Load balancers ask `/ready/intake`: jobs are taken while no worker works too.
+        """
         return await _asked(self._ready)
+
+    async def ready_intake(self) -> Ready:
+        """Whether jobs can be added: Redis answers and takes writes."""
+        return await _asked(self._ready_intake)
 
     async def _redis(self) -> RedisHealth:
         return redis_health(await self._app.redis_health.look())
@@ -136,6 +145,13 @@ class HealthChecks:
         return QueuesHealth(queues=queues, dead_letters=dead_letters)
 
     async def _ready(self) -> Ready:
+        await self._ready_intake()
+        queues = (await self._app.liveness.look()).values()
+        if dead := [_how_it_stands(queue) for queue in queues if not queue.alive]:
+            raise unavailable(f"no work gets through: {'; '.join(dead)}; see that workers run: oxyq workers start")
+        return Ready()
+
+    async def _ready_intake(self) -> Ready:
         commands = self._app.hub.commands
         await commands.ready()
         [any_queue, *_] = self._app.queues.values()
@@ -154,6 +170,16 @@ async def _asked(question: Callable[[], Awaitable[T]]) -> T:
         raise unavailable(f"Redis refuses ({error.code}); see its memory, disk and settings") from None
     except QueueUnavailable:
         raise unavailable("Redis does not answer; check that it runs and REDIS_URL is right") from None
+
+
+def _how_it_stands(queue: QueueLiveness) -> str:
+    """Since when nothing comes through a queue that is not alive."""
+    if queue.last_ms is None:
+        since = "nothing within a day"
+    else:
+        since = f"nothing since {datetime.fromtimestamp(queue.last_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    workers = "no worker is heard" if not queue.workers else f"{queue.workers} worker processes are heard"
+    return f"{queue.queue} ({since}, {workers})"
 
 
 _WARNINGS: Final[Mapping[Danger, str]] = {

@@ -19,7 +19,7 @@ from oxyq.errors import InvalidPayload
 from oxyq.jobs import Automation, CampaignContent, CampaignRequest, InboundMessage, Payload, parse_new
 from oxyq.producer import Producer
 
-_ERRORS: Final = error_answers(400, 401, 403, 408, 409, 413, 415, 422, 503)
+_ERRORS: Final = error_answers(400, 401, 403, 408, 409, 413, 415, 422, 429, 503)
 _DRAFT_PARAMETER: Final = query_parameter(
     "draft", "make it without `recipients`, to be filled and started by hand", {"type": "boolean", "default": False}
 )

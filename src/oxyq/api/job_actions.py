@@ -97,7 +97,7 @@ class JobActionRoutes:
         )  # fmt: skip
         router.add_api_route(
             "/duplicate", self.duplicate, methods=["POST"], dependencies=access.deed("job.duplicate"), status_code=201,
-            response_model=NewJob, responses=_WRITTEN,
+            response_model=NewJob, responses={**_WRITTEN, **error_answers(429)},
             openapi_extra={"requestBody": _fields_body({"recipientNumber": "5511977777777"}, required=False)},
         )  # fmt: skip
         return router

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from oxyq.api.chat_views import NewReply
 from oxyq.api.consent import Wish
-from oxyq.api.errors import RETRY_AFTER_SECONDS, ErrorBody
+from oxyq.api.errors import ErrorBody
 from oxyq.api.queue_views import CleanOrder, LimitsOrder
 from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.jobs import Automation, CampaignContent, CampaignRequest, InboundMessage
@@ -68,7 +68,8 @@ _MEANINGS: Final[Mapping[int, str]] = {
     413: "the body is too big",
     415: "the body is of another type than is taken here, or is compressed",
     422: "a field is wrong: `field` and `problems` name each and the fix",
-    503: f"Redis is away; try again after {RETRY_AFTER_SECONDS} s. Sending the same again is safe: it is one job",
+    429: "the organization's quota of jobs is used up; nothing was added: try again after `Retry-After` seconds",
+    503: "Redis is away, or nearly full; try again after `Retry-After` seconds. Sending the same again is one job",
 }
 
 

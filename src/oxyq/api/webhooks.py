@@ -26,7 +26,7 @@ from oxyq.receiving.receiver import Receiver
 WEBHOOK_BYTES: Final = 4 * 1024 * 1024
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    **error_answers(400, 404, 408, 413, 422, 503),
+    **error_answers(400, 404, 408, 413, 422, 429, 503),
     401: {
         "model": ErrorBody,
         "description": "it is not signed as it must be; the answer is the same whatever is wrong",

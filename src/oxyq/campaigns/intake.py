@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from oxyq.admission import Admission
 from oxyq.campaigns.campaign import Campaign
 from oxyq.campaigns.rendering import render_for
 from oxyq.campaigns.rows import ROWS_PER_PIECE, UploadedRow
@@ -19,25 +20,35 @@ from oxyq.producer import check_start
 
 
 class CampaignIntake:
-    """The way in for campaigns with their recipients."""
+    """The way in for campaigns with their recipients.
 
-    def __init__(self, store: CampaignStore) -> None:
+    With an `admission`, none is begun and no more rows are taken while Redis is nearly full: MemoryFull. Without one it
+    takes in what was accepted before, as a whole.
+    """
+
+    def __init__(self, store: CampaignStore, admission: Admission | None = None) -> None:
         self._store = store
+        self._admission = admission
 
     async def open(self, content: CampaignContent) -> "Filling":
         """Begin to fill a campaign; QueueUnavailable, InvalidPayload for a time to begin at that has passed."""
+        if self._admission is not None:
+            await self._admission.admit()
         token, made = uuid.uuid4().hex, await self._store.get(content.organization_id, content.campaign_id)
         if made is None or not made.is_uploaded:
             check_start(content.start_at, now_ms())
         filled = await self._store.begin(content, token)
-        return Filling(self._store, content, token, filled)
+        return Filling(self._store, content, token, filled, self._admission)
 
 
 class Filling:
     """A campaign that is being filled; one that is full already is only compared."""
 
-    def __init__(self, store: CampaignStore, content: CampaignContent, token: str, filled: str) -> None:
+    def __init__(
+        self, store: CampaignStore, content: CampaignContent, token: str, filled: str, admission: Admission | None
+    ) -> None:
         self._store = store
+        self._admission = admission
         self._content = content
         self._token = token
         self._filled = filled
@@ -94,6 +105,8 @@ class Filling:
         if not rows:
             return
         self._fingerprint.add(rows)
+        if self._admission is not None:
+            await self._admission.admit()
         if not self._filled and not await self._store.upload(self._content, self._token, self._pieces, rows):
             raise IdConflict(self._content.job_id())
         self._pieces += 1

@@ -37,6 +37,8 @@ class NdjsonRecipients:
 def _checked_number(value: str) -> str:
     if len(value) > MAX_TEXT_CHARACTERS:
         raise ValueError(f"has {len(value)} characters; write a number, such as 5511999999999")
+    if "\0" in value:
+        raise ValueError("has a NUL character; write a number, such as 5511999999999")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -95,7 +95,7 @@ async def _create(app: App, order: new.CampaignOrder, draft: bool) -> tuple[bool
         before = await app.campaigns.get(org, campaign_id)
         if before is not None and not before.is_uploaded:
             before = None  # broken off, and made anew
-        filling = await CampaignIntake(app.campaigns).open(order.dated(organization, now_ms(), before))
+        filling = await CampaignIntake(app.campaigns, app.admission).open(order.dated(organization, now_ms(), before))
         await order.hand_on(filling.add)
         campaign = await filling.finish()
         if not draft:

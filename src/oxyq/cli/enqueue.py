@@ -13,7 +13,7 @@ from oxyq.cli.durations import Duration
 from oxyq.cli.entries import Entry, read_entries
 from oxyq.cli.output import Progress, print_json, say
 from oxyq.cli.session import with_app
-from oxyq.errors import IdConflict, InvalidPayload, QueueUnavailable
+from oxyq.errors import IdConflict, InvalidPayload, QueueUnavailable, QuotaExceeded
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.app import App
@@ -132,7 +132,7 @@ def _enqueue(
                 chunk = checked[start : start + CHUNK]
                 try:
                     ids += await asyncio.gather(*(add(app, entry.payload) for entry in chunk))
-                except QueueUnavailable as error:
+                except (QueueUnavailable, QuotaExceeded) as error:
                     raise QueueUnavailable(
                         f"{error}; {len(ids)} of {len(checked)} jobs are added for certain. Run the same command "
                         "again: what was added stays one job"

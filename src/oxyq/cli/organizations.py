@@ -43,6 +43,7 @@ def set_organization(
       "rate":          {"max": 60, "perSeconds": 60}
       "numbers":       {"wa_1": {"gateway": "baileys", "daily": 100, "gapSeconds": [8, 30]}}
       "weight":        1
+      "quota":         {"max": 5000, "perSeconds": 3600}
     """
     from oxyq.jobs import parse_new, wire
     from oxyq.organizations import Organization

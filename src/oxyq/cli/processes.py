@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -15,6 +15,11 @@ from oxyq.queues import POLICIES
 if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.settings import Settings
     from oxyq.telemetry.events import Telemetry
+
+AcceptLoss: TypeAlias = Annotated[
+    bool,
+    typer.Option("--i-accept-loss", help="Start in production on a Redis that loses jobs (oxyq doctor says how)."),
+]
 
 workers = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run workers: they do the queues' jobs.")
 
@@ -28,7 +33,7 @@ def register(program: typer.Typer) -> None:
         workers.command(queue, help=f"Work on {queue} alone.", epilog=examples(f"oxyq workers {queue}"))(_only(queue))
 
 
-def api() -> None:
+def api(i_accept_loss: AcceptLoss = False) -> None:
     """Serve the HTTP API on OXYQ_HOST and OXYQ_PORT until SIGTERM or Ctrl-C."""
 
     async def serve(settings: Settings, telemetry: Telemetry) -> int:
@@ -36,13 +41,13 @@ def api() -> None:
 
         return await serve_api(settings, telemetry)
 
-    _serve(serve)
+    _serve(serve, i_accept_loss)
 
 
 @workers.command(epilog=examples("oxyq workers start", "oxyq workers start message automation"))
-def start(queues: QueueNames = None) -> None:
+def start(queues: QueueNames = None, i_accept_loss: AcceptLoss = False) -> None:
     """Work on these queues until SIGTERM or Ctrl-C; running jobs are finished first (OXYQ_STOP_GRACE_SECONDS)."""
-    _work_on(*queues or ())
+    _work_on(*queues or (), accept_loss=i_accept_loss)
 
 
 def dev(
@@ -59,26 +64,29 @@ def dev(
     raise typer.Exit(run(settings_of_this_process(), exit_when_done=exit_when_done, as_json=as_json))
 
 
-def _only(queue: str) -> Callable[[], None]:
-    return lambda: _work_on(queue)
+def _only(queue: str) -> Callable[..., None]:
+    def work(i_accept_loss: AcceptLoss = False) -> None:
+        _work_on(queue, accept_loss=i_accept_loss)
+
+    return work
 
 
-def _work_on(*queues: str) -> None:
+def _work_on(*queues: str, accept_loss: bool) -> None:
     async def serve(settings: Settings, telemetry: Telemetry) -> int:
         from oxyq.process import serve_workers
 
         return await serve_workers(settings, telemetry, queues)
 
-    _serve(serve)
+    _serve(serve, accept_loss)
 
 
-def _serve(serve: Callable[[Settings, Telemetry], Coroutine[Any, Any, int]]) -> None:
+def _serve(serve: Callable[[Settings, Telemetry], Coroutine[Any, Any, int]], accept_loss: bool) -> None:
     import uvloop
 
     from oxyq.telemetry.events import Telemetry
     from oxyq.telemetry.logs import log_event, set_up_logs
 
-    settings, telemetry = settings_of_this_process(), Telemetry()
+    settings, telemetry = settings_of_this_process().model_copy(update={"accept_loss": accept_loss}), Telemetry()
     set_up_logs(settings.log_level, settings.log_format)
     telemetry.listen(log_event)
     raise typer.Exit(uvloop.run(serve(settings, telemetry)))

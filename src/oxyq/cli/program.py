@@ -16,6 +16,7 @@ from oxyq.cli import (
     contacts,
     conversations,
     dlq,
+    doctor,
     enqueue,
     instances,
     organizations,
@@ -60,6 +61,7 @@ program.add_typer(schedules.group, name="schedules")
 program.add_typer(campaigns.group, name="campaigns")
 program.add_typer(tokens.group, name="token")
 program.add_typer(audit.group, name="audit")
+doctor.register(program)
 bench.register(program)
 simulate.register(program)
 

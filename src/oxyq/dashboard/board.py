@@ -8,7 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from oxyq.access.tokens import Verifier, signing_secret
 from oxyq.api.cursor import Cursors
-from oxyq.api.errors import ApiError, as_api_error
+from oxyq.api.errors import AWAY, ApiError, as_api_error
 from oxyq.app import App
 from oxyq.dashboard.assets import asset_routes
 from oxyq.dashboard.entrance import BoardDoor, NotLoggedIn, chosen_language
@@ -108,7 +108,7 @@ def _answer_errors(board: FastAPI, app: App, pages: Pages) -> None:
         refusal = as_api_error(error)
         visit: Visit | None = getattr(request.state, "visit", None)
         form: Form | None = getattr(request.state, "form", None)
-        is_ours = refusal.status in (500, 503)
+        is_ours = refusal.status == 500 or refusal.code == AWAY
         if not is_ours and visit is not None and form is not None and form.optional("back") is not None:
             await app.sessions.flash(
                 request.state.session_secret, "base.refused", problem=Problems(visit.say).told(refusal.message)
@@ -118,7 +118,7 @@ def _answer_errors(board: FastAPI, app: App, pages: Pages) -> None:
 
     def _error_page(request: Request, refusal: ApiError, visit: Visit | None) -> Response:
         language = chosen_language(request, None) if visit is None else visit.language
-        template = "away.html" if refusal.status == 503 else "error.html"
+        template = "away.html" if refusal.code == AWAY else "error.html"
         response = pages.show_to_stranger(
             request, language, template, refusal.status, refusal=refusal, request_id=request.state.request_id
         )

@@ -7,7 +7,7 @@ from typing import Final
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
-from oxyq.dashboard.words import LOCALES, Language
+from oxyq.dashboard.words import LOCALES, Language, written_number
 from oxyq.errors import InvalidPayload
 
 DASH: Final = "–"
@@ -27,7 +27,7 @@ class Formats:
 
     def number(self, value: float | None) -> str:
         """1234.5 as 1.234,5."""
-        return DASH if value is None else format_decimal(round(value, 2), locale=self._locale)
+        return DASH if value is None else written_number(round(value, 2), self._locale)
 
     def percent(self, share: float | None) -> str:
         """0.123 as 12%; what is neither nothing nor all is never shown as such."""
@@ -69,10 +69,13 @@ class Formats:
         """A time as "há 5 minutos" or "em 2 horas"."""
         if not ms:
             return DASH
-        passed = (ms - self._now_ms()) / 1000
-        if abs(passed) < 1:
+        try:
+            passed = timedelta(milliseconds=ms - self._now_ms())
+        except OverflowError:  # a job from elsewhere may hold any number
+            return DASH
+        if abs(passed) < timedelta(seconds=1):
             return _NOW[self._language]
-        return format_timedelta(timedelta(seconds=passed), add_direction=True, threshold=1.2, locale=self._locale)
+        return format_timedelta(passed, add_direction=True, threshold=1.2, locale=self._locale)
 
     def time(self, ms: int | None) -> str:
         """A time in full, to the second: 23/11/2026 10:15:04."""

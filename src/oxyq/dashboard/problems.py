@@ -90,6 +90,8 @@ _SAYINGS: Final[Sequence[tuple[re.Pattern[str], str]]] = [
         (r"the person has not written for 24 hours", "problems.window"),
         (r"task .* has ended already", "problems.task_ended"),
         (r"there is no (?:such )?", "problems.gone"),
+        (r"Redis has used (?P<percent>\d+) % of its memory", "problems.memory_full"),
+        (r"the organization has added all the jobs that its quota allows.* in (?P<seconds>\d+) s", "problems.quota"),
         (r"this concerns all organizations", "problems.whole_installation"),
         (r"the role \w+ may not", "problems.role"),
         (r"(?:the gateway gave no answer|no bridge has)", "problems.no_gateway"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
@@ -41,6 +42,7 @@ class Pages:
         self._environment.filters["private"] = _masked(mask_text)
         self._environment.filters["reason"] = _masked(mask_numbers_in)
         self._environment.filters["private_json"] = _private_json
+        self._environment.filters["urlencode"] = _in_address
         self._environment.globals["languages"] = {language: TAGS[language] for language in LANGUAGES}
 
     def show(self, visit: Visit, template: str, status: int = 200, /, **values: object) -> Response:
@@ -49,7 +51,8 @@ class Pages:
             visit=visit, say=visit.say, link=visit.link, asset=lambda name: visit.link(asset_address(name)),
             language=visit.language, tag=TAGS[visit.language], theme=visit.session.theme or "auto", **values,
         )  # fmt: skip
-        return HTMLResponse(text, status, HEADERS)
+        # Somebody may have left half a character in Redis, which nothing can encode.
+        return HTMLResponse(text.encode("utf-8", "replace"), status, HEADERS)
 
     def show_to_stranger(
         self, request: Request, language: Language, template: str, status: int = 200, /, **values: object
@@ -88,6 +91,11 @@ def _masked(mask: Callable[[str], str]) -> Callable[[Context, str | None], str]:
         return "" if value is None else value if context["visit"].is_revealed else mask(value)
 
     return masked
+
+
+def _in_address(text: object) -> str:
+    """As Jinja's own filter, but for half a character, which a job of others may hold, and which no address can."""
+    return quote(str(text), safe="/", errors="replace")
 
 
 @pass_context

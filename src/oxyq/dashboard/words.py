@@ -55,7 +55,15 @@ def preferred(accepted: str | None) -> Language:
     return "en" if first.startswith("en") else "pt"
 
 
+def written_number(value: float, locale: str) -> str:
+    """A number as a language writes it."""
+    try:
+        return format_decimal(value, locale=locale)
+    except ArithmeticError:  # of dozens of digits, as only a job from elsewhere may hold
+        return "∞"
+
+
 def _written(value: object, locale: str) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    return format_decimal(value, locale=locale)
+    return written_number(value, locale)

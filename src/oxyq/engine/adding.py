@@ -22,11 +22,19 @@ Said: TypeAlias = int | bytes
 
 @dataclass(slots=True)
 class Adding:
-    """A job to be added; with a fingerprint its id is remembered for `remember_ms`, beyond the job itself."""
+    """A job to be added; with a fingerprint its id is remembered for `remember_ms`, beyond the job itself.
+
+    `quota_key` is the hash of the quota that it is taken from if it is new, "" without one (`lua/add_batch.lua`).
+    """
 
     job: NewJob
     fingerprint: str = ""
     remember_ms: int = 0
+    quota_key: str = ""
+
+    def arguments(self) -> tuple[NewJob, str, int, str]:
+        """As `QueueScripts.add_batch` takes it."""
+        return self.job, self.fingerprint, self.remember_ms, self.quota_key
 
 
 class Adder:
@@ -96,7 +104,7 @@ class Adder:
             task.add_done_callback(self._repeating.discard)
 
         try:
-            reply = self._scripts.begin_add_batch([(a.job, a.fingerprint, a.remember_ms) for a in batch])
+            reply = self._scripts.begin_add_batch([adding.arguments() for adding in batch])
         except Exception as error:  # something in one of them cannot be packed
             answers.set_exception(error)
         else:
@@ -113,7 +121,7 @@ class Adder:
                 await self._ready()
             elif not isinstance(error, RedisReplyError) or error.code != "NOSCRIPT":
                 raise error
-            said = await self._scripts.add_batch([(a.job, a.fingerprint, a.remember_ms) for a in batch])
+            said = await self._scripts.add_batch([adding.arguments() for adding in batch])
         except Exception as final:
             if not answers.done():
                 answers.set_exception(final)

@@ -230,14 +230,20 @@ class Attempt:
             result = await handler(self.job)
         except asyncio.CancelledError:
             ending = AttemptCancelled("the handler was cancelled from inside (a CancelledError escaped from it)")
-        except GeneratorExit:
-            raise
         except BaseException as error:  # SystemExit and friends end this job, never the worker
+            if isinstance(error, GeneratorExit) and not self._is_running():
+                raise  # nobody raised it: Python closes a coroutine that nobody will ever go on with
             ending = error
         else:
             ending = result if isinstance(result, OUTCOMES) else Done(result)
         # Told by the task itself: a callback on it would cost another turn of the loop, and a microsecond.
         self._end(ending)
+
+    def _is_running(self) -> bool:
+        try:
+            return asyncio.current_task() is self._task
+        except RuntimeError:
+            return False  # not even the loop is
 
     def _end(self, ending: Ending) -> None:
         if not self._ended:

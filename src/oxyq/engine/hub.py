@@ -2,6 +2,7 @@
 
 from oxyq.engine.address import Address
 from oxyq.engine.connection import COMMAND_TIMEOUT_SECONDS, Connection
+from oxyq.engine.duty import Duty
 from oxyq.engine.locks import LockKeeper
 from oxyq.engine.markers import ANSWER_SECONDS, BLOCK_SECONDS, Markers
 
@@ -20,13 +21,23 @@ class Hub:
         *,
         prefix: str = "bull",
         command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
+        block_seconds: float = BLOCK_SECONDS,
     ) -> None:
-        self.address = redis if isinstance(redis, Address) else Address.from_url(redis)
+        address = redis if isinstance(redis, Address) else Address.from_url(redis)
+        self.address = address.for_prefix(prefix)
         self.prefix = prefix
         self.commands = Connection(self.address, command_timeout_seconds=command_timeout_seconds)
-        self.waiting = Connection(self.address, command_timeout_seconds=BLOCK_SECONDS + ANSWER_SECONDS)
-        self.markers = Markers(self.waiting, self.commands, prefix)
+        self.waiting = Connection(self.address, command_timeout_seconds=block_seconds + ANSWER_SECONDS)
+        self.markers = Markers(self.waiting, self.commands, prefix, block_seconds)
         self.locks = LockKeeper(self.address)
+
+    def duties(self) -> list[Duty]:
+        """What must go on for anything to go on."""
+        return [
+            Duty("connecting to Redis", self.commands.owes, self.commands.tries),
+            Duty("connecting to Redis to wait for work", self.waiting.owes, self.waiting.tries),
+            Duty("waiting for work", self.markers.owes, self.markers.rounds),
+        ]
 
     async def close(self) -> None:
         """Close both connections."""

@@ -49,6 +49,8 @@ class Job:
             raise MalformedJob(f"it has no {name!r}: something else removed or overwrote the job") from None
         except (ValueError, RecursionError) as error:
             raise MalformedJob(f"its 'data' is not JSON: {error}") from None
+        if not has_sound_parent(fields):
+            raise MalformedJob("its 'parentKey' or 'parent' names no job")
         try:
             self.stored = read_options(fields.get(b"opts", b"{}"))
         except ValueError as error:
@@ -146,6 +148,21 @@ class Job:
         return f"<Job {self.queue}/{self.id} {self.name} attempt {self.attempt}/{self.attempts}>"
 
 
+def has_sound_parent(fields: dict[bytes, bytes]) -> bool:
+    """Whether it has no parent, or one that BullMQ's scripts can read: they have no way to say that they cannot."""
+    if b"parentKey" not in fields:
+        return True
+    try:
+        parent = decode_json(fields[b"parent"])
+    except (KeyError, ValueError, RecursionError):
+        return False
+    return (
+        fields[b"parentKey"].count(b":") >= 2
+        and isinstance(parent, dict)
+        and all(isinstance(parent.get(name), str) for name in ("id", "queueKey"))
+    )
+
+
 def _number(fields: dict[bytes, bytes], name: bytes) -> int:
     return as_int(fields.get(name)) or 0
 
@@ -153,6 +170,6 @@ def _number(fields: dict[bytes, bytes], name: bytes) -> int:
 def _list(raw: bytes | None) -> list[JsonValue]:
     try:
         value = decode_json(raw) if raw else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return value if isinstance(value, list) else []

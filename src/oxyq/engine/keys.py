@@ -2,11 +2,16 @@
 
 from oxyq.errors import InvalidPayload
 
+#: The one canary of a queue (canary.py).
+CANARY_ID = "oxyq-canary"
+#: For how long it is known when something last got through: an outage of a day can still be told by its beginning.
+THROUGH_MS = 24 * 3600 * 1000
 #: The names BullMQ keeps under `prefix:queue:`; a job with such an id would overwrite the queue itself
 #: (`"active"` stops it for good, `"meta"` is dropped in silence).
 RESERVED = frozenset(
     "active wait waiting-children paused completed failed delayed repeat stalled limiter prioritized id "
-    "stalled-check meta pc events marker de metrics accepted turns".split()
+    "stalled-check meta pc events marker de metrics accepted turns through "
+    f"{CANARY_ID}".split()
 )
 #: States that BullMQ keeps as lists; the others are sorted sets.
 LISTS = frozenset(("wait", "active", "paused"))
@@ -21,7 +26,7 @@ class QueueKeys:
     __slots__ = (
         "accepted", "active", "base", "completed", "delayed", "events", "failed", "id", "limiter", "marker", "meta",
         "metrics_completed", "metrics_failed", "name", "paused", "pc", "prefix", "prioritized", "repeat", "stalled",
-        "stalled_check", "turns", "wait", "waiting_children",
+        "stalled_check", "through", "turns", "wait", "waiting_children",
     )  # fmt: skip
 
     def __init__(self, name: str, prefix: str = "bull") -> None:
@@ -40,6 +45,8 @@ class QueueKeys:
         #: Hash: when each organization may have its next turn (lua/turns.lua). TTL 7 days. No job of Node's has an id
         #: with ":", so this key cannot be one.
         self.turns = base + "turns:next"
+        #: String: when work last got through the queue, or had a reason not to (ms by Redis's clock). TTL 1 day.
+        self.through = base + "through:last"
 
     def job(self, job_id: str) -> str:
         """The hash of one job."""

@@ -10,18 +10,19 @@ import threading
 import time
 from collections.abc import Callable
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from oxyq.engine.address import Address
+from oxyq.engine.blocking import BlockingConnection
+from oxyq.engine.locating import locate
+from oxyq.engine.resp import RedisReplyError
 from oxyq.engine.scripts import QueueScripts, extend_arguments, package_script
-from oxyq.errors import QueueUnavailable
+from oxyq.errors import ConfigurationError, QueueUnavailable
 
 #: A lock is renewed this often within its time, so two renewals may fail before it is lost.
 RENEWALS_PER_LOCK = 3
 #: Seconds after which the guard gives up on a blocked loop: such a process is taken for hung, its jobs go to others.
 GUARDED_SECONDS = 60.0
+#: How long the guard waits for one answer. It tries once: the next round comes soon.
+GUARD_ANSWER_SECONDS = 2.0
 
 
 class HeldLocks:
@@ -89,18 +90,29 @@ class LockKeeper:
 
     def _watch_loop(self, stop: threading.Event) -> None:
         """The guard thread: look at the loop's heartbeat, and renew in its place while it is silent."""
-        client: redis.Redis | None = None
+        connection: BlockingConnection | None = None
         while not stop.wait(self._patience() / 2):
             silent = time.monotonic() - self._beat
             if silent < self._patience():
                 continue
             for group in list(self._groups):
                 if group.tokens and silent < GUARDED_SECONDS:
-                    client = client or _impatient_client(self._address)
-                    with contextlib.suppress(redis.RedisError, RuntimeError):
-                        _renew_from_thread(client, group)
-        if client is not None:
-            client.close()
+                    connection = self._renew_from_thread(connection, group)
+        if connection is not None:
+            connection.close()
+
+    def _renew_from_thread(self, connection: BlockingConnection | None, group: HeldLocks) -> BlockingConnection | None:
+        """Renew over this connection or a new one; returns the one to use next time, None after any trouble."""
+        try:
+            connection = connection or BlockingConnection(locate(self._address), GUARD_ANSWER_SECONDS)
+            _extend(connection, group)
+        except RuntimeError:  # the loop woke up and changed the tokens meanwhile: it will renew
+            return connection
+        except (OSError, QueueUnavailable, ConfigurationError):
+            if connection is not None:
+                connection.close()
+            return None
+        return connection
 
     def _patience(self) -> float:
         """Seconds of silence after which the loop counts as blocked: a third of the shortest lock."""
@@ -108,16 +120,12 @@ class LockKeeper:
         return shortest / 1000 / RENEWALS_PER_LOCK
 
 
-def _impatient_client(address: Address) -> redis.Redis:
-    """A client that tries once: the next round comes soon, and redis-py's own pauses would outlast a lock."""
-    return redis.Redis(**address.redis_py_options(), socket_timeout=2, retry=Retry(NoBackoff(), 0))  # type: ignore[arg-type]
-
-
-def _renew_from_thread(client: redis.Redis, group: HeldLocks) -> None:
+def _extend(connection: BlockingConnection, group: HeldLocks) -> None:
     keys, script = group.scripts.keys, package_script("extendLocks")
     arguments = extend_arguments(keys, list(group.tokens.items()), group.lock_ms)
     try:
-        client.eval(script.text, 1, keys.stalled, *arguments)
-    except redis.ResponseError:
-        if script.plain is not None:  # a Redis before 7
-            client.eval(script.plain.text, 1, keys.stalled, *arguments)
+        connection.call("EVAL", script.text, 1, keys.stalled, *arguments)
+    except RedisReplyError as error:
+        if script.plain is None or error.code != "ERR":
+            raise
+        connection.call("EVAL", script.plain.text, 1, keys.stalled, *arguments)  # a Redis before 7

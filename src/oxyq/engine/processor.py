@@ -21,6 +21,7 @@ from oxyq.engine.events import (
 )
 from oxyq.engine.exchange import MOST_PER_CALL, Answer, Exchange, refusal
 from oxyq.engine.job import Job, MalformedJob
+from oxyq.engine.keys import CANARY_ID
 from oxyq.engine.locks import HeldLocks
 from oxyq.engine.markers import Markers
 from oxyq.engine.quarantine import bury_foreign, malformed, write_foreign
@@ -28,6 +29,7 @@ from oxyq.engine.schedulers import Schedulers
 from oxyq.engine.scripts import FetchRules, QueueScripts
 from oxyq.engine.settlement import (
     LOST,
+    CanaryThrough,
     Completed,
     Delayed,
     FailedForGood,
@@ -72,6 +74,7 @@ class Processor:
         fetch_rules: FetchRules,
         rules: Rules,
         tell: Callable[[EngineEvent], None],
+        give_up: Callable[[BaseException], None],
     ) -> None:
         self.queue = scripts.keys.name
         self.locks = HeldLocks(scripts, lock_ms, self._lock_lost)
@@ -81,11 +84,13 @@ class Processor:
         self._concurrency = concurrency
         # Half at most, so that Redis settles one half while the handlers of the other run here.
         self._most_per_call = max(min(concurrency // 2, MOST_PER_CALL), 1)
+        self._timeout = math.inf if timeout_seconds is None else timeout_seconds
         self._deadlines = Deadlines(timeout_seconds)
         self._exchange = Exchange(scripts, fetch_rules)
         self._schedulers = Schedulers(scripts)
         self._rules = rules
         self._tell = tell
+        self._give_up = give_up
         self._in_hand: dict[str, _InHand] = {}
         self._endings: list[Settlement] = []
         self._fetching = self._saying = 0
@@ -95,6 +100,9 @@ class Processor:
         self._stopping = False
         self._pause = 0.0
         self._advances: set[asyncio.Task[None]] = set()
+        self._some_ended = False
+        #: Counts the exchanges with Redis, whatever came of them.
+        self.rounds = 0
 
     def listen(self, markers: Markers) -> None:
         """Take work from now on."""
@@ -121,6 +129,28 @@ class Processor:
         """Whether no job is in hand or on its way to us."""
         return not self._in_hand and not self._fetching
 
+    # --- signs of life ----------------------------------------------------------------------------------------
+
+    def gave_a_sign(self) -> bool:
+        """Whether a job ended since this was last asked, or all slots are busy with jobs that have time left."""
+        ended, self._some_ended = self._some_ended, False
+        if ended:
+            return True
+        latest = time.monotonic() - self._timeout
+        running = sum(held.attempt is not None and held.started > latest for held in self._in_hand.values())
+        return running >= self._concurrency
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is something to say to Redis, or to ask it, and nothing to wait for but its answer."""
+        if self._scripts.connection.owes:
+            return False
+        if self._endings or self._saying or self._fetching:
+            return True
+        alarm = self._alarm
+        may_ask = alarm is not None and not self._stopping and alarm.limit_is_open() and alarm.worth_a_look()
+        return may_ask and self._free_slots() > 0
+
     # --- the conversation with Redis --------------------------------------------------------------------------
 
     @property
@@ -142,6 +172,7 @@ class Processor:
             try:
                 answer = await self._exchange.trade(endings, wanted)
             finally:
+                self.rounds += 1
                 self._fetching -= wanted
                 self._saying -= len(endings)
             self._heard(answer, wanted, reasons)
@@ -179,8 +210,7 @@ class Processor:
         self._saying += len(endings)
         wanted = 0
         if not self._stopping and self._alarm is not None and self._alarm.limit_is_open():
-            # A job frees its slot when its ending is on its way; one that cannot be written keeps it.
-            free = self._concurrency - (len(self._in_hand) - self._saying) - self._fetching
+            free = self._free_slots()
             # One more per ending costs nothing; beyond that only with a reason.
             wanted = max(min(free if self._alarm.worth_a_look() else min(free, len(endings)), most), 0)
         self._fetching += wanted
@@ -189,6 +219,10 @@ class Processor:
             # nothing to do while all handlers run here, and we nothing while it works.
             asyncio.get_running_loop().call_soon(self._call_one)
         return endings, wanted
+
+    def _free_slots(self) -> int:
+        # A job frees its slot when its ending is on its way; one that cannot be written keeps it.
+        return self._concurrency - (len(self._in_hand) - self._saying) - self._fetching
 
     def _heard(self, answer: Answer, wanted: int, reasons_before: int) -> None:
         # What ended first: a job that is retried at once may be among those just taken.
@@ -203,7 +237,10 @@ class Processor:
             self._unsayable(ending, error)
         self._endings.extend(answer.unsaid)
         if wanted and answer.trouble is None and self._alarm is not None:
-            if len(answer.jobs) >= wanted or answer.inconclusive:
+            taken = len(answer.jobs)
+            if taken and answer.jobs[0].id == CANARY_ID:
+                taken -= 1  # it comes first, and takes no place
+            if taken >= wanted or answer.inconclusive:
                 self._alarm.ring()
             else:
                 self._alarm.nothing_found(reasons_before, answer.next_at_ms, answer.limited_ms)
@@ -235,7 +272,7 @@ class Processor:
     def _begin(self, raw: RawJob, now: float) -> None:
         held = self._in_hand[raw.id] = _InHand(raw.token, now)
         self.locks.tokens[raw.id] = raw.token
-        if self._stopping:
+        if self._stopping and raw.id != CANARY_ID:
             self._end(held, HandedBack(raw.id, raw.token), JobHandedBack(self.queue, raw.id))
             return
         try:
@@ -244,6 +281,9 @@ class Processor:
             self._end(
                 held, malformed(raw, self.queue, error, self._rules), JobQuarantined(self.queue, raw.id, str(error))
             )
+            return
+        if raw.id == CANARY_ID:
+            held.attempt = Attempt(job, _sing, self._canary_ended)
             return
         if job.scheduler_id is not None:
             self._advance(job)
@@ -266,8 +306,17 @@ class Processor:
             return
         settlement, warning = decide(job, ending, self._rules)
         self._end(held, settlement, _event(job, settlement, time.monotonic() - held.started, warning))
+        if isinstance(ending, BaseException) and _ran_out_of_memory(ending):
+            self._tell(WorkerTrouble(self.queue, f"{job.id!a} ran out of memory; the worker gives up, to begin anew"))
+            self._give_up(ending)
 
-    def _end(self, held: _InHand, settlement: Settlement, event: EngineEvent) -> None:
+    def _canary_ended(self, attempt: Attempt, ending: Ending) -> None:
+        held = self._in_hand.get(CANARY_ID)
+        if held is not None and held.attempt is attempt:
+            held.attempt = None
+            self._end(held, CanaryThrough(CANARY_ID, held.token, self._scripts.keys.through), None)
+
+    def _end(self, held: _InHand, settlement: Settlement, event: EngineEvent | None) -> None:
         held.event = event
         self._endings.append(settlement)
         if self._resting:
@@ -276,6 +325,7 @@ class Processor:
     def _written(self, ending: Settlement) -> None:
         held = self._release(ending)
         if held is not None and held.event is not None:
+            self._some_ended = True
             self._tell(held.event)
 
     def _refused(self, ending: Settlement, code: int) -> None:
@@ -333,6 +383,17 @@ class Processor:
         task.add_done_callback(self._advances.discard)
 
 
+async def _sing(job: Job) -> None:
+    """What a canary does."""
+
+
+def _ran_out_of_memory(error: BaseException) -> bool:
+    """Whether it is a MemoryError, or one is among those it holds."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(MemoryError) is not None
+    return isinstance(error, MemoryError)
+
+
 def _deferred(job: Job, reason: str, rules: Rules) -> FailedForGood:
     """The failure that BullMQ left for whoever takes the job next: too many stalls, or a child that failed."""
     if reason != STALLED_TOO_OFTEN:
@@ -341,7 +402,7 @@ def _deferred(job: Job, reason: str, rules: Rules) -> FailedForGood:
     return bury(job, reason, "crashed", rules)
 
 
-def _event(job: Job, settlement: Settlement, seconds: float, warning: str | None) -> EngineEvent:
+def _event(job: Job, settlement: Settlement, seconds: float, warning: str | None) -> EngineEvent | None:
     match settlement:
         case Completed():
             return JobCompleted(job, seconds, warning)
@@ -355,3 +416,5 @@ def _event(job: Job, settlement: Settlement, seconds: float, warning: str | None
             return JobFailed(job, reason, None, seconds)
         case HandedBack():
             return JobHandedBack(job.queue, job.id)
+        case CanaryThrough():
+            return None

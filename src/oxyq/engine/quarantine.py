@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from oxyq.engine.attempt import Rules, dead_letter_id
 from oxyq.engine.events import EngineEvent, JobQuarantined, WorkerTrouble
-from oxyq.engine.job import MalformedJob
+from oxyq.engine.job import MalformedJob, has_sound_parent
 from oxyq.engine.json_text import encode_json
 from oxyq.engine.scripts import NewJob, QueueScripts, now_ms
 from oxyq.engine.settlement import Burial, FailedForGood, RawJob
@@ -20,7 +20,8 @@ def malformed(raw: RawJob, queue: str, error: MalformedJob, rules: Rules) -> Fai
     reason = f"malformed: {error}"
     letter = unreadable_letter(raw, queue, reason)
     burial = Burial(dead_letter_id(queue, raw.id), encode_json(letter)) if rules.dead_letter_queue else None
-    return FailedForGood(raw.id, raw.token, reason, ("failedReason", reason), rules.keep_failed, 1, burial)
+    fields, is_broken = ("failedReason", reason), not has_sound_parent(raw.fields)
+    return FailedForGood(raw.id, raw.token, reason, fields, rules.keep_failed, 1, burial, has_broken_parent=is_broken)
 
 
 def unreadable_letter(raw: RawJob, queue: str, reason: str) -> dict[str, JsonValue]:

@@ -20,7 +20,7 @@ from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
 from oxyq.engine.scripts import DELAYED_SHIFT as DELAYED_SHIFT
 from oxyq.engine.scripts import NewJob, QueueScripts, as_text, now_ms
 from oxyq.engine.settlement import Keep, RawJob
-from oxyq.errors import IdConflict, InvalidPayload
+from oxyq.errors import IdConflict, InvalidPayload, QuotaExceeded
 from oxyq.outcomes import JsonValue
 
 #: Where jobs can be, in BullMQ's key names; `wait` and `prioritized` are both ready to run.
@@ -110,15 +110,18 @@ class Queue:
         return ids
 
     async def add_once(
-        self, name: str, data: JsonValue, *, job_id: str, options: JobOptions, fingerprint: str, remember_seconds: int
-    ) -> bool:
+        self, name: str, data: JsonValue, *, job_id: str, options: JobOptions, fingerprint: str, remember_seconds: int,
+        quota_key: str = "",
+    ) -> bool:  # fmt: skip
         """Add a job unless its id was taken within `remember_seconds`, even if that job is long done and removed.
 
+        A new one is taken from the quota at `quota_key`, a hash as `lua/add_batch.lua` has it, if there is one.
         Returns False when the same body (by `fingerprint`) was added before.
-        Raises IdConflict when another body was, InvalidPayload, QueueUnavailable.
+        Raises IdConflict when another body was, QuotaExceeded, InvalidPayload, QueueUnavailable.
         """
         job = _new_job(name, data, job_id, options)
-        return _was_added(await self._adder.add(Adding(job, fingerprint, remember_seconds * 1000)), job_id, data)
+        adding = Adding(job, fingerprint, remember_seconds * 1000, quota_key)
+        return _was_added(await self._adder.add(adding), job_id, data)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -399,6 +402,8 @@ def _was_added(answer: int | bytes, job_id: str, data: JsonValue) -> bool:
         answer = 1 if _same_json(answer, data) else 2
     if answer == 2:
         raise IdConflict(job_id)
+    if answer < 0:
+        raise QuotaExceeded(-answer / 1000)
     return answer == 0
 
 

@@ -1,11 +1,10 @@
 """A job as it stands in Redis, for looking at."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from oxyq.engine.connection import RedisReplyError
-from oxyq.engine.json_text import as_int
+from oxyq.engine.json_text import as_int, decode_json
 from oxyq.engine.scripts import as_text
 from oxyq.outcomes import JsonValue
 
@@ -52,8 +51,7 @@ def read_record(job_id: str, reply: object) -> JobRecord | None:
 
 def _read_record(job_id: str, fields: dict[bytes, bytes]) -> JobRecord:
     def load(name: bytes, default: JsonValue) -> JsonValue:
-        value: JsonValue = json.loads(fields[name]) if name in fields else default
-        return value
+        return decode_json(fields[name]) if name in fields else default
 
     def load_list(name: bytes) -> Sequence[JsonValue]:
         value = load(name, [])
@@ -67,7 +65,7 @@ def _read_record(job_id: str, fields: dict[bytes, bytes]) -> JobRecord:
     return JobRecord(
         id=job_id,
         name=as_text(fields[b"name"]),
-        data=json.loads(fields[b"data"]),
+        data=decode_json(fields[b"data"]),
         options=options if isinstance(options, dict) else {},
         timestamp_ms=number(b"timestamp"),
         delay_ms=number(b"delay"),

@@ -1,11 +1,12 @@
 """Job schedulers (cron and every): creating them, and queueing the next job when one starts."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from oxyq.engine.connection import Reply
+from oxyq.engine.connection import RedisReplyError, Reply
 from oxyq.engine.job import Job
 from oxyq.engine.json_text import as_int, decode_json, encode_json
 from oxyq.engine.scripts import QueueScripts, as_text, now_ms
@@ -14,6 +15,9 @@ from oxyq.outcomes import JsonValue
 
 #: Seconds an operation waits for Redis before it says that it cannot be reached.
 PATIENCE_SECONDS = 5.0
+_SHOWN_CHARACTERS = 200
+#: Twice as long as the longest there is.
+_LONGEST_ZONE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,16 @@ class Schedulers:
         """One scheduler as it stands, whoever made it; None when there is none."""
         keys, call = self._scripts.keys, self._scripts.connection.call
         await self._scripts.connection.ready(PATIENCE_SECONDS)
-        next_ms, fields = await asyncio.gather(
-            call("ZSCORE", keys.repeat, scheduler_id), call("HGETALL", f"{keys.repeat}:{scheduler_id}")
-        )
-        return None if next_ms is None else _stored(scheduler_id, next_ms, fields)
+        next_ms, fields = await asyncio.gather(call("ZSCORE", keys.repeat, scheduler_id), self._fields(scheduler_id))
+        return None if next_ms is None else read_scheduler(scheduler_id, next_ms, fields)
+
+    async def _fields(self, scheduler_id: str) -> Reply:
+        try:
+            return await self._scripts.connection.call("HGETALL", f"{self._scripts.keys.repeat}:{scheduler_id}")
+        except RedisReplyError as error:
+            if error.code != "WRONGTYPE":
+                raise
+            return []  # something else has its key: one that says nothing, and does not hide all others
 
     async def ids(self, beginning: str) -> list[str]:
         """The ids that begin so (without signs of a pattern, as `*`), in their order; finding them reads all ids."""
@@ -150,7 +160,9 @@ def next_cron_ms(cron: str, after_ms: int, time_zone: str | None) -> int:
             # An hour that comes twice in autumn counts twice for "every few minutes", once for "at half past one".
             found = min(found, _next_on_the_wall(cron, wall - timedelta(hours=1), after_ms, zone))
     except (CroniterError, ValueError) as error:
-        raise InvalidPayload("cron", f"{cron!r} cannot be read: {error}") from None
+        # croniter repeats the line as it is, with whatever stands in it.
+        why = ascii(str(error)[:_SHOWN_CHARACTERS])[1:-1]
+        raise InvalidPayload("cron", f"{cron[:_SHOWN_CHARACTERS]!r} cannot be read: {why}") from None
     return found
 
 
@@ -180,11 +192,21 @@ def _runs_every_hour(cron: str) -> bool:
     return cron == "@hourly" or (len(fields) >= 5 and fields[-4].startswith("*"))
 
 
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of this name in IANA's table; raises ValueError when there is none."""
+    # Python looks for a zone as for a package: one of a thousand dots exhausts its stack.
+    if len(name) <= _LONGEST_ZONE:
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):  # also a path, or a folder of zone files
+            return ZoneInfo(name)
+    raise ValueError("is no time zone")
+
+
 def _zone(name: str | None) -> tzinfo:
     try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidPayload("time_zone", f"{name!r} is unknown; write one like America/Sao_Paulo") from None
+        return zone_named(name) if name else UTC
+    except ValueError:
+        shown = (name or "")[:_LONGEST_ZONE]
+        raise InvalidPayload("time_zone", f"{shown!r} is unknown; write one like America/Sao_Paulo") from None
 
 
 def _next_job_options(
@@ -205,6 +227,11 @@ def _next_job_options(
     }
 
 
+def _score_ms(score: Reply) -> int:
+    """A score as a time; 0 for infinity, which is one for Redis and none for a clock."""
+    return as_int(float(as_text(score))) or 0
+
+
 def _date_ms(value: JsonValue) -> int | None:
     if isinstance(value, str) and not value.isdigit():
         try:
@@ -214,7 +241,8 @@ def _date_ms(value: JsonValue) -> int | None:
     return as_int(value)
 
 
-def _stored(scheduler_id: str, next_ms: Reply, reply: Reply) -> StoredScheduler:
+def read_scheduler(scheduler_id: str, next_ms: Reply, reply: Reply) -> StoredScheduler:
+    """A scheduler from its score and its hash in Redis, whoever wrote them."""
     flat = iter(reply if isinstance(reply, list) else ())
     fields = {as_text(name): as_text(value) for name, value in zip(flat, flat, strict=True)}
     try:
@@ -224,9 +252,10 @@ def _stored(scheduler_id: str, next_ms: Reply, reply: Reply) -> StoredScheduler:
     return StoredScheduler(
         id=scheduler_id,
         name=fields.get("name", ""),
-        next_ms=int(float(as_text(next_ms))),
+        next_ms=_score_ms(next_ms),
         data=data,
-        every_ms=as_int(fields.get("every")),
+        # Going on by none, or backwards, nobody would ever come to the next run.
+        every_ms=every_ms if (every_ms := as_int(fields.get("every"))) and every_ms > 0 else None,
         cron=fields.get("pattern"),
         time_zone=fields.get("tz"),
         limit=as_int(fields.get("limit")),

@@ -20,10 +20,12 @@ from typing import Final, cast
 import msgpack
 
 from oxyq.engine.connection import Argument, Connection, Reply
-from oxyq.engine.keys import QueueKeys
+from oxyq.engine.json_text import as_int
+from oxyq.engine.keys import THROUGH_MS, QueueKeys
 from oxyq.engine.lua_runner import PreparedCall, Script, ScriptRunner
 from oxyq.engine.settlement import (
     Burial,
+    CanaryThrough,
     Completed,
     Delayed,
     FailedForGood,
@@ -71,8 +73,9 @@ PACKAGE_SCRIPTS: Final[dict[str, int]] = {
 #: What it takes to empty a full Redis: these run although memory is used up (Redis 7 `allow-oom`), while adding is
 #: refused. Without this a queue that filled Redis could never be drained.
 RUN_WHEN_MEMORY_IS_FULL: Final = frozenset(
-    "bury cleanJobsInSet expel extendLocks fail_and_bury moveJobFromActiveToWait moveStalledJobsToWait moveToActive "
-    "moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob seize settle_and_fetch".split()
+    "bury canary cleanJobsInSet expel extendLocks fail_and_bury moveJobFromActiveToWait moveStalledJobsToWait "
+    "moveToActive moveToDelayed moveToFinished reclaim recover_stalled removeJob retryJob seize "
+    "settle_and_fetch".split()
 )
 
 #: BullMQ's score of a delayed job is its time in ms times 4096, and a counter below.
@@ -298,6 +301,8 @@ class QueueScripts:
                 return await self._retry(settlement)
             case HandedBack():
                 return await self._hand_back(settlement)
+            case CanaryThrough():
+                raise TypeError("BullMQ has no script for canaries")
 
     async def _complete(self, done: Completed, rules: FetchRules, fetch_next: bool) -> int:
         keys = [*self._finish_keys, self.keys.completed, self.keys.job(done.job_id), self.keys.metrics_completed,
@@ -309,6 +314,8 @@ class QueueScripts:
         ]))  # fmt: skip
 
     async def _fail(self, failed: FailedForGood, rules: FetchRules, fetch_next: bool) -> int:
+        if failed.has_broken_parent:
+            await self.connection.call("HDEL", self.keys.job(failed.job_id), "parentKey", "parent")
         keys = [*self._finish_keys, self.keys.failed, self.keys.job(failed.job_id), self.keys.metrics_failed,
                 self.keys.marker]  # fmt: skip
         options = _finish_options(rules, failed.token, failed.keep, failed.attempts)
@@ -410,20 +417,24 @@ class QueueScripts:
         reply = await self._package(script, self._add_keys[script], _add_arguments(self.keys, job))
         return as_text(reply)
 
-    def begin_add_batch(self, jobs: Sequence[tuple[NewJob, str, int]]) -> "asyncio.Future[Reply]":
+    def begin_add_batch(self, jobs: Sequence[tuple[NewJob, str, int, str]]) -> "asyncio.Future[Reply]":
         """Send `add_batch` now; the reply is for `added`, or an error after which nothing was added (NOSCRIPT)."""
         return self._runner.begin(self._add_batch, self._add_batch_arguments(jobs))
 
-    async def add_batch(self, jobs: Sequence[tuple[NewJob, str, int]]) -> list[int | bytes]:
-        """Add (job, fingerprint, ms to remember its id) in one call; the answers are those of `lua/add_batch.lua`."""
+    async def add_batch(self, jobs: Sequence[tuple[NewJob, str, int, str]]) -> list[int | bytes]:
+        """Add (job, fingerprint, ms to remember its id, key of its quota) in one call.
+
+        The answers are those of `lua/add_batch.lua`.
+        """
         return added(await self._runner.run_prepared(self._add_batch, self._add_batch_arguments(jobs)))
 
-    def _add_batch_arguments(self, jobs: Sequence[tuple[NewJob, str, int]]) -> list[Argument]:
+    def _add_batch_arguments(self, jobs: Sequence[tuple[NewJob, str, int, str]]) -> list[Argument]:
         arguments: list[Argument] = [self.keys.base, self.keys.accepted, len(jobs)]
-        for job, fingerprint, remember_ms in jobs:
+        for job, fingerprint, remember_ms, quota_key in jobs:
             arguments += (
                 job.id, job.name, job.data_json, job.options_json or _options_json(job.options), job.timestamp_ms,
                 job.delay_ms, job.priority, "RPUSH" if job.options.get("lifo") else "LPUSH", fingerprint, remember_ms,
+                quota_key,
             )  # fmt: skip
         return arguments
 
@@ -695,6 +706,8 @@ def _ending_arguments(ending: Settlement) -> tuple[Argument, ...]:
             return (kind, ending.job_id, ending.token, ending.delay_ms, "", _packed_fields(ending.fields))
         case Retried():
             return ("R" if ending.lifo else "r", ending.job_id, ending.token, "", "", _packed_fields(ending.fields))
+        case CanaryThrough():
+            return ("x", ending.job_id, ending.token, ending.through, THROUGH_MS, "")
         case HandedBack():
             raise TypeError("a job is handed back by BullMQ's own script")
 
@@ -711,7 +724,7 @@ def _packed_fields(fields: tuple[str, ...]) -> bytes:
 def _started(flat: Reply) -> dict[bytes, bytes]:
     """A job's fields as they are once it was taken; the script reads them just before."""
     fields = _fields(flat)
-    fields[b"ats"] = b"%d" % (int(fields.get(b"ats", b"0")) + 1)
+    fields[b"ats"] = b"%d" % ((as_int(fields.get(b"ats")) or 0) + 1)
     return fields
 
 

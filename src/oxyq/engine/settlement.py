@@ -66,6 +66,8 @@ class FailedForGood:
     keep: Keep
     attempts: int
     burial: Burial | None = None
+    #: What it says of its parent is no parent, and BullMQ's scripts would stop at it half done: it is forgotten first.
+    has_broken_parent: bool = False
 
 
 @dataclass(slots=True)
@@ -97,7 +99,16 @@ class HandedBack:
     token: str
 
 
-Settlement: TypeAlias = Completed | FailedForGood | Delayed | Retried | HandedBack
+@dataclass(slots=True)
+class CanaryThrough:
+    """A canary came through: nothing is left of it but the time, at the key `through`."""
+
+    job_id: str
+    token: str
+    through: str
+
+
+Settlement: TypeAlias = Completed | FailedForGood | Delayed | Retried | HandedBack | CanaryThrough
 
 
 #: Why a settlement was refused (BullMQ's error codes).

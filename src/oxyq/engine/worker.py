@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from oxyq.engine.attempt import Handler, Rules
 from oxyq.engine.backoff import BackoffRules, BackoffStrategy
 from oxyq.engine.connection import Connection
+from oxyq.engine.duty import Duty
 from oxyq.engine.events import EngineEvent, Listener, WorkerTrouble
 from oxyq.engine.hub import DEFAULT_URL, Hub
 from oxyq.engine.keys import QueueKeys
@@ -100,6 +101,7 @@ class Worker:
                 keep_completed, keep_failed, BackoffRules(backoff_strategies or {}, default_jitter), dead_letter_queue
             ),
             tell=self._tell,
+            give_up=self._give_up,
         )
         self._stall_check = StallCheck(
             scripts,
@@ -135,7 +137,7 @@ class Worker:
         if self._ended is None:
             return
         if self._stopping:
-            await self.wait()
+            await asyncio.wait([self._ended])  # and raise nothing: `wait` tells why it gave up
             return
         self._stopping = True
         self._processor.refuse_work()
@@ -161,6 +163,14 @@ class Worker:
         """How many jobs are running or not yet written as ended."""
         return len(self._processor.locks.tokens)
 
+    def gave_a_sign(self) -> bool:
+        """Whether it gave a sign of life since this was last asked: a job ended, or all slots are busy in time."""
+        return self._processor.gave_a_sign()
+
+    def duty(self) -> Duty:
+        """Its conversation with Redis, which must go on while there is something to say."""
+        return Duty(f"the conversation about {self.name}", self._processor.owes, self._processor.rounds)
+
     async def _until_idle(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self._processor.is_idle():
@@ -176,7 +186,12 @@ class Worker:
         while True:
             try:
                 await duty()
-            except Exception as error:
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                task = asyncio.current_task()
+                if isinstance(error, GeneratorExit) or task is None or task.cancelling():
+                    raise  # by us
                 self._tell(WorkerTrouble(self.name, f"{type(error).__name__} in the worker itself: {error}"))
                 self._crashes.append(time.monotonic())
                 if len(self._crashes) == CRASHES_A_MINUTE and self._crashes[-1] - self._crashes[0] < 60:
@@ -184,15 +199,16 @@ class Worker:
                     return
                 await asyncio.sleep(PAUSE_AFTER_CRASH_SECONDS)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: BaseException) -> None:
         if self._ended is not None and not self._ended.done():
             self._ended.set_exception(error)
+            self._ended.exception()  # told or not: whoever waits hears it, and if nobody does, it is no log line
 
     def _tell(self, event: EngineEvent) -> None:
         if self._listener is not None:
             try:  # noqa: SIM105 - contextlib.suppress costs more than most listeners, and every job comes by here
                 self._listener(event)
-            except Exception:  # noqa: S110 - a listener that fails must not stop the work
+            except BaseException:  # noqa: S110 - a listener that fails, however, must not stop the work
                 pass
 
 

@@ -36,6 +36,11 @@ class Periodic:
             try:
                 if done := await self._run_once():
                     self._telemetry.emit(ChoreDone(self._name, done))
+            except asyncio.CancelledError:
+                if self._task is None or self._task.cancelling():
+                    raise
+                # Nobody of us sent it: it leaked from what the chore waited for, and must not end the chore for good.
+                self._telemetry.emit(ChoreFailed(self._name, "cancelled from inside"))
             except Exception as error:
                 self._telemetry.emit(ChoreFailed(self._name, str(error)))
             await asyncio.sleep(self._interval)

@@ -7,6 +7,7 @@ from oxyq.engine.attempt import dead_letter, dead_letter_id
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job, MalformedJob
 from oxyq.engine.json_text import encode_json
+from oxyq.engine.keys import CANARY_ID
 from oxyq.engine.quarantine import unreadable_letter
 from oxyq.engine.queue import Queue
 from oxyq.engine.scripts import NOBODY, now_ms
@@ -36,7 +37,8 @@ class Sweep:
         started_ms, back_to_ms = now_ms(), self._looked_ms.get(queue.name, 0)
         buried, start = 0, 0
         while ids := await queue.ids("failed", start, start + PAGE - 1, newest_first=True):
-            failures = await self._failures(queue, ids)
+            # A worker in Node may fail a canary, of which it knows nothing.
+            failures = await self._failures(queue, [job_id for job_id in ids if job_id != CANARY_ID])
             for job_id, finished_on, buried_on in failures:
                 if finished_on and finished_on != buried_on:
                     buried += await self._bury(queue, job_id, finished_on)

@@ -9,7 +9,7 @@ from oxyq.organizations import Organization, OrganizationStore
 from oxyq.outcomes import JsonValue
 
 #: What concerns all organizations and not only the one that has it.
-INSTALLATION_FIELDS = frozenset(("weight",))
+INSTALLATION_FIELDS = frozenset(("weight", "quota"))
 #: What is changed by an order of its own.
 _ORDERED = frozenset(("pausedAt",))
 

@@ -1,13 +1,14 @@
 """What Redis says about itself, and which of its settings put jobs at risk."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from oxyq.engine.connection import RedisReplyError
 from oxyq.engine.hub import Hub
 from oxyq.operating.command_rate import CommandCounter, CommandRate
+from oxyq.redis_info import info_number, is_on_disk, read_info
 
 Danger: TypeAlias = Literal["evicts", "not-on-disk", "over-budget"]
 """Jobs are thrown away when memory is full; jobs are lost when Redis stops; it gets more commands than are paid for."""
@@ -48,23 +49,26 @@ class RedisHealthCheck:
         start = time.perf_counter()
         await commands.call("PING")
         latency_seconds = time.perf_counter() - start
-        reply = await commands.call("INFO")
-        info = _parse_info(reply if isinstance(reply, bytes) else b"")
-        total, up_seconds = _number(info, "total_commands_processed"), _number(info, "uptime_in_seconds")
+        info = await self._info()
+        total, up_seconds = info_number(info, "total_commands_processed"), info_number(info, "uptime_in_seconds")
         rate = None
         if total is not None and up_seconds is not None:
             rate = self._counter.look(time.monotonic(), total, up_seconds)
         return _redis_health(info, latency_seconds, rate, self._budget)
 
-
-def _parse_info(info: bytes) -> dict[str, str]:
-    return dict(re.findall(r"^(\w+):([^\r\n]*)", info.decode("utf-8", "replace"), re.MULTILINE))
+    async def _info(self) -> dict[str, str]:
+        try:
+            return read_info(await self._hub.commands.call("INFO"))
+        except RedisReplyError as error:
+            if error.code not in ("NOPERM", "ERR"):
+                raise
+            return {}  # not allowed to this user, or not known there: nobody can say
 
 
 def _redis_health(
     info: Mapping[str, str], latency_seconds: float, rate: CommandRate | None, budget: int | None
 ) -> RedisHealth:
-    policy, on_disk = info.get("maxmemory_policy"), {"0": False, "1": True}.get(info.get("aof_enabled", ""))
+    policy, on_disk = info.get("maxmemory_policy"), is_on_disk(info)
     found: dict[Danger, bool] = {
         "evicts": policy not in (None, "noeviction"),
         "not-on-disk": on_disk is False,
@@ -74,16 +78,11 @@ def _redis_health(
         latency_ms=round(latency_seconds * 1000, 2),
         server="valkey" if "valkey_version" in info else "redis",
         version=info.get("valkey_version") or info.get("redis_version"),
-        used_bytes=_number(info, "used_memory"),
-        max_bytes=_number(info, "maxmemory") or None,
+        used_bytes=info_number(info, "used_memory"),
+        max_bytes=info_number(info, "maxmemory") or None,
         commands=rate,
         budget=budget,
         policy=policy,
         on_disk=on_disk,
         dangers=tuple(danger for danger, is_there in found.items() if is_there),
     )
-
-
-def _number(info: Mapping[str, str], name: str) -> int | None:
-    text = info.get(name, "")
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

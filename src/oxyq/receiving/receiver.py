@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
 from oxyq.contacts import ContactStore
-from oxyq.errors import IdConflict, InvalidPayload
+from oxyq.errors import IdConflict, InvalidPayload, MemoryFull, QuotaExceeded
 from oxyq.gateways.news import AnyNews, ConnectionNews, Inbound, News, PersonWrote, Preference, StatusNews
 from oxyq.instances import Instance, InstanceStore
 from oxyq.producer import Producer
@@ -71,20 +71,27 @@ class Receiver:
     async def receive(self, instance: Instance, news: News) -> Received:
         """Do all that `news` asks for; what is wrong with one part is counted, and the others are done.
 
-        Raises QueueUnavailable when not all of it was done: the webhook must come again.
+        Raises QueueUnavailable when not all of it was done: the webhook must come again. So it is with MemoryFull and
+        QuotaExceeded, and then all is done but for its messages: statuses and wishes are about what was accepted.
         """
+        refused: MemoryFull | QuotaExceeded | None = None
         counts = Counter[str](dropped.why for dropped in news.dropped)
         left_out = [dropped.what for dropped in news.dropped]
         echoes = await self._echoes(instance, {part.message_id for part in news.news if isinstance(part, PersonWrote)})
         for part in news.news:
             try:
                 ending: Ending = await self._take(instance, part, echoes)
+            except (MemoryFull, QuotaExceeded) as error:
+                refused = error
+                continue
             except IdConflict:
                 ending = "conflicts"
             except InvalidPayload as error:
                 ending = "malformed"
                 left_out.append(error.field)
             counts[ending] += 1
+        if refused is not None:
+            raise refused
         shown = tuple(dict.fromkeys(left_out))[:_LEFT_OUT_SHOWN]
         self._telemetry.emit(WebhookTaken(instance.gateway, instance.id, counts, shown))
         return Received(counts)

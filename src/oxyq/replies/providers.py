@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import anthropic
+import openai
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic_ai.models import Model
@@ -12,6 +14,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
 from oxyq.answering import ModelChoice
+from oxyq.replies.bounded_bodies import bound_body
 
 #: Servers of one's own take any key; without one the SDKs would look for one in the environment.
 _NO_KEY: Final = "none"
@@ -23,8 +26,18 @@ class Providers:
 
     def __init__(self, openai_url: str, openai_key: str | None, anthropic_url: str, anthropic_key: str | None) -> None:
         # No retries of the SDKs: the queue retries, later and without holding a worker.
-        self._openai: Final = AsyncOpenAI(base_url=openai_url, api_key=openai_key or _NO_KEY, max_retries=0)
-        self._anthropic: Final = AsyncAnthropic(base_url=anthropic_url, api_key=anthropic_key or _NO_KEY, max_retries=0)
+        self._openai: Final = AsyncOpenAI(
+            base_url=openai_url,
+            api_key=openai_key or _NO_KEY,
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"response": [bound_body]}),
+        )
+        self._anthropic: Final = AsyncAnthropic(
+            base_url=anthropic_url,
+            api_key=anthropic_key or _NO_KEY,
+            max_retries=0,
+            http_client=anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [bound_body]}),
+        )
 
     def model(self, choice: ModelChoice) -> Model:
         """The model of this name; nobody is asked whether there is one."""

@@ -4,17 +4,20 @@ No queue can close the gap between "WhatsApp took it" and "we wrote that down". 
 said to be so; what to do then depends on what kind of message it is (`IfUnknown`).
 """
 
-from dataclasses import dataclass
+import asyncio
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from oxyq import redis_keys
-from oxyq.engine.connection import Argument, Reply
+from oxyq.engine.connection import Argument, ConnectionLost, Reply
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
 from oxyq.engine.lua_runner import Script, ScriptRunner
 from oxyq.engine.scripts import now_ms
+from oxyq.errors import QueueUnavailable
 from oxyq.organizations import FrequencyCap
 
 IfUnknown: TypeAlias = Literal["never", "once", "same"]
@@ -66,6 +69,8 @@ class Claim:
     detail: str = ""
     held_ms: int | None = None
     """The time that the limits promised it when it was put off (ms since 1970)."""
+    ours_until: float = field(default=0.0, compare=False)
+    """Until when nobody else can have been given the job, renewals apart (`time.monotonic()`); for "send", "again"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +88,15 @@ class Ledger:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._runner = ScriptRunner(hub.commands)
+        #: The loop itself does not keep its tasks alive.
+        self._insisting = set[asyncio.Task[bool]]()
 
     async def claim(
         self, job: Job, organization_id: str, key: str, if_unknown: IfUnknown, gate: Gate | None = None
     ) -> Claim:
         """Claim the message `key` for this run of a job; raises QueueUnavailable, and then nothing may go out."""
         keys = [self._entry(organization_id, key), QueueKeys(job.queue, self._hub.prefix).lock(job.id)]
-        arguments: list[Argument] = [job.token, now_ms(), _LIFE_MS, if_unknown]
+        arguments: list[Argument] = [job.token, now_ms(), _LIFE_MS, if_unknown, 0]
         if gate is not None:
             keys += [
                 redis_keys.campaign(organization_id, gate.campaign_id, prefix=self._hub.prefix),
@@ -99,18 +106,31 @@ class Ledger:
             cap = gate.cap
             most, in_ms = ("", 0) if cap is None else (cap.messages, cap.days * _DAY_MS)
             arguments += [gate.campaign_id, gate.contact, most, in_ms, max(in_ms, _DAY_MS)]
-        reply = await self._run(_CLAIM, keys, arguments)
+        asked = time.monotonic()
+        reply = await self._run(_CLAIM, keys, arguments, again=[*arguments[:4], 1, *arguments[5:]])
         verdict, *detail = _texts(reply)
         if verdict in ("send", "again"):
-            return Claim(verdict, held_ms=int(detail[0]) if detail[0] else None)  # type: ignore[arg-type]  # as it says
+            held, lock_ms = detail
+            return Claim(
+                verdict,  # type: ignore[arg-type]  # as the script says
+                held_ms=int(held) if held else None,
+                ours_until=asked + int(lock_ms) / 1000,
+            )
         return Claim(verdict, detail[0] if detail else "")  # type: ignore[arg-type]  # as the script says
 
     async def sent(self, job: Job, organization_id: str, key: str, provider_id: str) -> bool:
         """It went out; False when news came before that WhatsApp refused it after all.
 
-        Raises QueueUnavailable, and then its next run will not know.
+        While Redis is away or refuses, it is said again, also when the run is cancelled: whoever finds no word of it
+        may send it once more. Raises QueueUnavailable when that takes too long, and then the next run will not know.
         """
-        return await self._settle(job, organization_id, key, "sent", provider_id) != 2
+        try:
+            return await self._settle(job, organization_id, key, "sent", provider_id) != 2
+        except asyncio.CancelledError:
+            self._insist(job, organization_id, key, provider_id)
+            raise
+        except QueueUnavailable:
+            return await asyncio.shield(self._insist(job, organization_id, key, provider_id))
 
     async def refused(
         self, job: Job, organization_id: str, key: str, gate: Gate | None = None, *, held_ms: int | None = None
@@ -158,6 +178,27 @@ class Ledger:
         provider = provider_id.decode() if isinstance(provider_id, bytes) else None
         return Entry(state.decode(), int(at), provider, repeated is not None)  # type: ignore[arg-type]  # written here
 
+    def _insist(self, job: Job, organization_id: str, key: str, provider_id: str) -> "asyncio.Task[bool]":
+        async def say() -> bool:
+            deadline = time.monotonic() + _SENT_SECONDS
+            while True:
+                try:
+                    return await self._settle(job, organization_id, key, "sent", provider_id) != 2
+                except QueueUnavailable:
+                    if time.monotonic() > deadline:
+                        raise
+                await asyncio.sleep(_SENT_PAUSE_SECONDS)
+
+        insisting = asyncio.get_running_loop().create_task(say())
+        self._insisting.add(insisting)
+        insisting.add_done_callback(self._has_insisted)
+        return insisting
+
+    def _has_insisted(self, insisting: "asyncio.Task[bool]") -> None:
+        self._insisting.discard(insisting)
+        if not insisting.cancelled():
+            insisting.exception()  # perhaps nobody waits for it any more
+
     async def _settle(
         self,
         job: Job,
@@ -171,13 +212,22 @@ class Ledger:
         keys = [self._entry(organization_id, key)]
         if gate is not None:
             keys.append(redis_keys.campaign_messages(organization_id, gate.contact, prefix=self._hub.prefix))
-        return await self._run(
-            _SETTLE, keys, [state, job.token, now_ms(), _LIFE_MS, provider_id, "" if held_ms is None else held_ms]
-        )
+        held = "" if held_ms is None else held_ms
+        arguments: list[Argument] = [state, job.token, now_ms(), _LIFE_MS, provider_id, held]
+        return await self._run(_SETTLE, keys, arguments, again=arguments)
 
-    async def _run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
+    async def _run(
+        self, script: Script, keys: list[str], arguments: list[Argument], *, again: list[Argument] | None = None
+    ) -> Reply:
+        """`again`: to be said when the connection broke, and nobody knows whether it was heard."""
         await self._hub.commands.ready(_READY_SECONDS)
-        return await self._runner.run(script, keys, arguments)
+        try:
+            return await self._runner.run(script, keys, arguments)
+        except ConnectionLost:
+            if again is None:
+                raise
+        await self._hub.commands.ready(_READY_SECONDS)
+        return await self._runner.run(script, keys, again)
 
     def _entry(self, organization_id: str, key: str) -> str:
         return redis_keys.message(organization_id, key, prefix=self._hub.prefix)
@@ -196,6 +246,9 @@ _DAY_MS: Final = 24 * 3600 * 1000
 _LIFE_MS: Final = redis_keys.MESSAGE_SECONDS * 1000
 #: Redis being away for longer fails the attempt, and a later one sends.
 _READY_SECONDS: Final = 5.0
+#: How long a run that has sent something tries to write that down: half the time that a queue gives it.
+_SENT_SECONDS: Final = 30.0
+_SENT_PAUSE_SECONDS: Final = 0.2
 
 
 def _texts(reply: Reply) -> list[str]:

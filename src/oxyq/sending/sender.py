@@ -1,6 +1,7 @@
 """The one way a message goes out: claim it, wait for its turn, send, write down."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -147,6 +148,10 @@ class Sender:
         try:
             # Last of all, so that what the limits let go is at the gateway in that moment.
             await self._wait_for_its_turn(lane, claim.held_ms or held_ms)
+            if time.monotonic() > claim.ours_until:
+                # This process was frozen or cut off: another one may have the job by now, and send. Where it has not,
+                # the job comes back at once, and this message is claimed anew.
+                raise NotYet(f"{job.id} was held up for longer than its lock lasts", now_ms())
             receipt = await gateway.send(message)
         except (SlowDown, NotReady, InstanceHalted) as error:
             await self._ledger.refused(job, organization_id, key, gate)

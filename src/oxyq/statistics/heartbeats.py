@@ -17,8 +17,8 @@ from oxyq.engine.hub import Hub
 from oxyq.engine.lua_runner import Script, ScriptRunner
 from oxyq.engine.scripts import as_text, now_ms
 
-#: A heartbeat is one command. An idle process may send 12 a minute, and sends 10 without it: 3 that wait for markers,
-#: 6 that look for stalled jobs, 1 for the weights; and in every third minute 3 of the sweep.
+#: A heartbeat is one command. An idle process may send 12 a minute beside its canaries, and sends 10 without it: 3 that
+#: wait for markers, 6 that look for stalled jobs, 1 for the weights; and in every third minute 3 of the sweep.
 BEAT_SECONDS: Final = 60.0
 #: One may be lost before a process is taken for dead, and is gone from the list.
 DEAD_AFTER_SECONDS: Final = 150
@@ -42,6 +42,8 @@ class WorkerProcess(BaseModel):
     in_hand: int
     rss_bytes: int | None
     heard_ms: int
+    #: Whether its workers know a canary when they meet one (engine/lua/canary.lua asks); those before did not say.
+    knows_canaries: bool = False
 
 
 class Heartbeat:
@@ -55,7 +57,7 @@ class Heartbeat:
         # Not host and pid alone: in containers every process is number 1, on hosts that may have one name.
         self._about = {
             "id": f"{host}-{pid}-{secrets.token_hex(3)}", "host": host, "pid": pid, "version": version("oxyq"),
-            "queues": dict(queues), "started_ms": now_ms(),
+            "queues": dict(queues), "started_ms": now_ms(), "knows_canaries": True,
         }  # fmt: skip
 
     async def beat(self) -> None:

@@ -84,6 +84,30 @@ class ProcessNews:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class StrayError:
+    """Something raised that nobody waited for; `where`: the code that did. What it says may be anybody's text."""
+
+    kind: str
+    where: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopLagged:
+    """The event loop stood still for so long; `where`: the code that was seen to run meanwhile."""
+
+    seconds: float
+    where: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStuck:
+    """The process made no progress for so long, at what it says, and ends."""
+
+    seconds: float
+    what: str
+
+
 Event: TypeAlias = (
     EngineEvent
     | JobHandled
@@ -94,6 +118,9 @@ Event: TypeAlias = (
     | ChoreDone
     | ChoreFailed
     | ProcessNews
+    | StrayError
+    | LoopLagged
+    | ProcessStuck
 )
 EventListener: TypeAlias = Callable[[Event], None]
 
@@ -111,5 +138,6 @@ class Telemetry:
     def emit(self, event: Event) -> None:
         """Tell that something happened."""
         for listener in self._listeners:
-            with contextlib.suppress(Exception):
+            # Whatever it raises: a leaked CancelledError or a SystemExit would end who told it, such as a worker.
+            with contextlib.suppress(BaseException):
                 listener(event)

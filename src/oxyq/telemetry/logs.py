@@ -26,11 +26,29 @@ def set_up_logs(level: str, style: Literal["auto", "json", "text"], stream: Text
         else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), renderer],
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            _in_plain_text,
+            renderer,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
+
+
+def _in_plain_text(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Ids and reasons hold what strangers wrote: none begins a line of its own, or tells a terminal what to do."""
+    return {name: _plain(value) for name, value in event.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in value)
 
 
 def masked(text: str) -> str:
@@ -95,3 +113,9 @@ def log_event(event: Event) -> None:
             log.warning("chore.failed", chore=chore, error=error)
         case ours.ProcessNews(text):
             log.info("process", news=text)
+        case ours.StrayError(kind, where):
+            log.error("process.stray_error", kind=kind, where=where)
+        case ours.LoopLagged(seconds, where):
+            log.warning("loop.lagged", seconds=round(seconds, 1), where=where)
+        case ours.ProcessStuck(seconds, what):
+            log.error("process.stuck", seconds=seconds, what=what)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from oxyq.engine.duty import Duty
 from oxyq.engine.events import EngineEvent
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
@@ -26,6 +27,7 @@ class WorkerPool:
         on_event: Callable[[EngineEvent], None],
         weights: Mapping[str, float],
     ) -> None:
+        self._hub = hub
         self._workers = [_worker(hub, policy, settings, run_job, on_event, weights) for policy in policies]
 
     async def start(self) -> None:
@@ -45,6 +47,14 @@ class WorkerPool:
     def jobs_in_hand(self) -> int:
         """How many jobs are running now."""
         return sum(worker.jobs_in_hand for worker in self._workers)
+
+    def duties(self) -> list[Duty]:
+        """What this process must get on with."""
+        return [*self._hub.duties(), *(worker.duty() for worker in self._workers)]
+
+    def signs(self) -> dict[str, bool]:
+        """Which queues gave a sign of life since this was last asked."""
+        return {worker.name: worker.gave_a_sign() for worker in self._workers}
 
 
 def _worker(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from oxyq.engine.job import Job
-from oxyq.errors import InvalidPayload, PermanentError
+from oxyq.errors import InvalidPayload, NewerPayload, PermanentError
 from oxyq.jobs import AnyPayload, decode
 from oxyq.organizations import Organization
 from oxyq.outcomes import Discard, Done, Failed, JsonValue, Later, Outcome
@@ -31,24 +31,27 @@ class Task:
 
 Handle: TypeAlias = Callable[[Task], Awaitable[Outcome]]
 Hold: TypeAlias = Callable[[Job, str], Awaitable[Later]]
+Leave: TypeAlias = Callable[[Job, NewerPayload], Awaitable[Later | Discard]]
 Report: TypeAlias = Callable[[Task, Outcome], Awaitable[None]]
 
 
 class Runner:
     """Runs jobs: `handlers` says who handles which payload, `hold` puts off those of an organization that is paused,
-    `report` hears how each ended."""
+    `leave` those that only a newer release can read, `report` hears how each ended."""
 
     def __init__(
         self,
         organizations: Organizations,
         handlers: Mapping[type[AnyPayload], Handle],
         hold: Hold,
+        leave: Leave,
         report: Report,
         telemetry: Telemetry,
     ) -> None:
         self._organizations = organizations
         self._handlers = handlers
         self._hold = hold
+        self._leave = leave
         self._report = report
         self._telemetry = telemetry
 
@@ -58,6 +61,8 @@ class Runner:
         try:
             task = await self._admit(job, decode(job.queue, job.data))
             outcome = await self._handle(task)
+        except NewerPayload as error:
+            return await self._leave(job, error)
         except Exception as error:
             outcome = self._settle(error)
             if isinstance(outcome, Failed):

@@ -28,7 +28,7 @@ sys.exit(asyncio.run(serve_api(load_settings(), Telemetry())))
 class ServerProcess:
     """`oxyq api` on 127.0.0.1:`port`; what it writes goes to `log`."""
 
-    def __init__(self, folder: Path, redis_url: str, prefix: str = "bull") -> None:
+    def __init__(self, folder: Path, redis_url: str, prefix: str = "bull", **settings: str) -> None:
         self.port = free_port()
         self.log = folder / "server.log"
         self._environ = {
@@ -39,6 +39,7 @@ class ServerProcess:
             "OXYQ_JWT_SECRET": SECRET,
             "OXYQ_DATA_DIR": str(folder),
             "OXYQ_PORT": str(self.port),
+            **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
 

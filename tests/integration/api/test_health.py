@@ -1,8 +1,11 @@
 """Health answers without a token, in time, truthfully, and gives no secret away."""
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -10,13 +13,14 @@ import pytest
 
 from oxyq.api.application import create_api
 from oxyq.app import App, open_app
-from oxyq.settings import load_settings
+from oxyq.settings import Settings, load_settings
 from tests.conftest import StartRedis
 from tests.integration.api.conftest import As
 from tests.integration.api.payloads import AUTOMATION, MESSAGE
+from tests.integration.engine.journal import eventually
 from tests.redis_server import RedisServer
 
-PATHS = ("/health", "/health/redis", "/health/queues", "/ready")
+PATHS = ("/health", "/health/redis", "/health/queues", "/ready/intake")
 
 
 @asynccontextmanager
@@ -118,7 +122,7 @@ async def test_settings_that_lose_jobs_are_warned_of(start_redis: StartRedis, tm
     assert ["set it to noeviction" in warning for warning in health["warnings"]] == [True]
 
 
-async def test_ready_means_that_redis_takes_writes(own_redis: RedisServer, tmp_path: Path) -> None:
+async def test_ready_for_intake_means_that_redis_takes_writes(own_redis: RedisServer, tmp_path: Path) -> None:
     """PING is answered in all of these, and no job could be added."""
     async with client_on(own_redis, tmp_path) as client:
         with own_redis.client() as redis:
@@ -126,17 +130,83 @@ async def test_ready_means_that_redis_takes_writes(own_redis: RedisServer, tmp_p
                 ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
                 ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"),
             ):
-                assert (await client.get("/ready")).status_code == 200
+                assert (await client.get("/ready/intake")).status_code == 200
 
                 redis.execute_command(*spoil.split())
-                answer = await client.get("/ready")
+                answer = await client.get("/ready/intake")
                 assert answer.status_code == 503
                 assert code in answer.json()["error"]["message"]
                 assert (await client.get("/health/redis")).status_code == 200
+                assert (await client.get("/ready")).status_code == 503
 
                 redis.execute_command(*mend.split())
-                assert (await client.get("/ready")).json() == {"status": "ready"}
+                assert (await client.get("/ready/intake")).json() == {"status": "ready"}
             assert redis.keys() == []
+
+
+@asynccontextmanager
+async def working(app: App, *queues: str) -> AsyncIterator[None]:
+    """Workers of these queues while the block runs."""
+    workers = app.workers(queues)
+    await workers.start()
+    try:
+        yield
+    finally:
+        await workers.stop(5)
+
+
+@asynccontextmanager
+async def caller_of(settings: Settings, **changes: float) -> AsyncIterator[tuple[App, httpx.AsyncClient]]:
+    """An application with these settings, and a caller of it."""
+    async with open_app(settings.model_copy(update=changes)) as app:
+        transport = httpx.ASGITransport(create_api(app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://oxyq.test") as client:
+            yield app, client
+
+
+async def ready_status(client: httpx.AsyncClient) -> int:
+    return (await client.get("/ready")).status_code
+
+
+async def test_ready_means_that_work_gets_through_each_queue(settings: Settings) -> None:
+    """And says of which it does not, since when; jobs are taken all the same."""
+    async with caller_of(settings, canary_seconds=0.5) as (app, client):
+        # Given nobody has ever worked here, then nothing is ready but to take jobs
+        answer = await client.get("/ready")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_unavailable")
+        assert "message (nothing within a day, no worker is heard)" in answer.json()["error"]["message"]
+        assert (await client.get("/ready/intake")).status_code == 200
+
+        # When two queues have workers, then it is said of the third
+        async with working(app, "message", "automation"):
+            while "message (" in (said := (await client.get("/ready")).json()["error"]["message"]):
+                assert (await client.get("/ready/intake")).status_code == 200
+            assert "campaign (nothing within a day, no worker is heard)" in said
+
+            # When that has one too, then all is well
+            async with working(app, "campaign"):
+                await eventually(lambda: ready_status(client), 200)
+                assert (await client.get("/ready")).json() == {"status": "ready"}
+
+            # When it stops, then it is named, with the time, and no other is
+            await eventually(lambda: ready_status(client), 503)
+            said = (await client.get("/ready")).json()["error"]["message"]
+            since = re.search(r"campaign \(nothing since (\S+), no worker is heard\)", said)
+            assert since is not None
+            assert abs(datetime.fromisoformat(since[1]).timestamp() - time.time()) < 60
+            assert "message (" not in said
+            assert "automation (" not in said
+
+
+async def test_without_canaries_ready_means_that_each_queue_has_a_worker(settings: Settings) -> None:
+    async with caller_of(settings, canary_seconds=0) as (app, client):
+        assert await ready_status(client) == 503
+
+        async with working(app):
+            await eventually(lambda: ready_status(client), 200)
+            assert [one.last_ms for one in (await app.liveness.look()).values()] == [None, None, None]
+
+        assert await ready_status(client) == 503
 
 
 async def test_a_stranger_learns_no_secret(start_redis: StartRedis, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ async def test_who_read_it_before_somebody_elses_change_is_refused(client: httpx
         ({"id": "org_9"}, "id"),
         ({"nme": "x"}, "nme"),
         ({"weight": 5}, "weight"),
+        ({"quota": {"max": 5, "perSeconds": 60}}, "quota"),
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_is_changed(

@@ -16,7 +16,7 @@ from tests.redis_server import RedisServer
 
 HEADERS = {"Authorization": f"Bearer {issue(load_settings({'OXYQ_JWT_SECRET': SECRET}), 'tests', 'service')}"}
 ID_FIELDS = {"/v1/messages": "messageId", "/v1/automations": "automationId", "/v1/campaigns": "campaignId"}
-NEED_REDIS = ("/health/redis", "/health/queues", "/ready", "/v1/jobs/message/msg-12345678")
+NEED_REDIS = ("/health/redis", "/health/queues", "/ready", "/ready/intake", "/v1/jobs/message/msg-12345678")
 CAMPAIGNS_AND_CONTACTS = (
     *(
         ("GET", path)
@@ -76,7 +76,7 @@ async def all_say_503_in_time(client: httpx.AsyncClient, round_: int) -> None:
 
 async def until_ready(client: httpx.AsyncClient) -> None:
     deadline = time.monotonic() + 5
-    while (await client.get("/ready")).status_code != 200:
+    while (await client.get("/ready/intake")).status_code != 200:
         assert time.monotonic() < deadline, "Redis is back for 5 s, and the server has not noticed"
 
 

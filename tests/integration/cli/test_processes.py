@@ -207,8 +207,9 @@ def test_the_api_serves_until_a_signal_and_refuses_a_port_in_use(oxyq: CommandLi
     code, out, _ = end(process, signal.SIGTERM)
 
     assert second.code == 2
-    assert second.err == (
+    # Before it, in development, what Redis may lose: the tests' server keeps nothing on disk.
+    assert second.err.splitlines()[-1] == (
         f"Error: OXYQ_PORT: cannot listen on 127.0.0.1:{url[1]} (Address already in use); "
-        "stop what uses it, or set another OXYQ_PORT\n"
+        "stop what uses it, or set another OXYQ_PORT"
     )
     assert (code, out) == (0, "")

@@ -124,7 +124,7 @@ def test_a_batch_of_new_jobs_leaves_behind_what_bullmqs_scripts_do(
             await side.build(scene)
         for job in scene.added:
             await theirs.scripts.add(_job(job))
-        return await ours.scripts.add_batch([(_job(job), "", 0) for job in scene.added])
+        return await ours.scripts.add_batch([(_job(job), "", 0, "") for job in scene.added])
 
     answers = loop.run(both())
 

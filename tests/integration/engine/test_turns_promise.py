@@ -188,7 +188,7 @@ class Rig:
             self.promise.comes(job)
         added = list(self.jobs.values())[-step.count :]
         new = [NewJob(job.id, "j", data, {}, now_ms(), priority=step.priority) for job in added]
-        await self.scripts.add_batch([(job, "", 0) for job in new])
+        await self.scripts.add_batch([(job, "", 0, "") for job in new])
 
     async def _take(self, step: Take) -> int:
         while True:

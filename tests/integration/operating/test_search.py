@@ -133,8 +133,8 @@ async def test_what_is_no_job_is_told_and_harms_nobody(
     await redis_client.rpush(f"{base}wait", "text", "gone", "bad", "long")
 
     everything = await search.page(QUEUE, "waiting", JobFilter(), 0, 10)
-    assert ids(everything) == ["long", "bad", "text", "job-00000"]
-    assert [bool(job.broken) for job in everything.jobs] == [False, True, True, False]
+    assert ids(everything) == ["long", "bad", "gone", "text", "job-00000"]
+    assert [bool(job.broken) for job in everything.jobs] == [False, True, True, True, False]
     assert ids(await complete(search, JobFilter(organization_id="org_0"))) == ["long", "job-00000"]
     assert ids(await complete(search, JobFilter(text="yyyy"))) == ["long"]
 

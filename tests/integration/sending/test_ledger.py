@@ -6,9 +6,13 @@ import pytest
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.engine import Hub
 from oxyq.organizations import FrequencyCap
 from oxyq.sending.ledger import Claim, Gate, IfUnknown, Ledger, News
+from tests.fault_proxy import FaultProxy
+from tests.integration.engine.journal import eventually
 from tests.integration.sending.conftest import Run
+from tests.redis_server import RedisServer
 
 ORG, KEY = "org_demo", "camp-1/5511999990001/1"
 
@@ -34,6 +38,81 @@ async def test_run_that_never_said_how_it_went_leaves_the_unknown(
 ) -> None:
     """Three runs, each of which dies between claiming and writing down."""
     assert [(await ledger.claim(await run(), ORG, KEY, if_unknown)).verdict for _ in range(3)] == verdicts
+
+
+async def test_claim_and_ending_whose_answers_are_lost_are_said_again_by_the_same_run(
+    redis_server: RedisServer, prefix: str, ledger: Ledger, run: Run
+) -> None:
+    """Nothing went out between the two claims, so nothing is unknown."""
+    async with FaultProxy(redis_server.port) as proxy:
+        hub = Hub(proxy.url, prefix=prefix)
+        cut_off, job = Ledger(hub), await run()
+        await cut_off.claim(job, ORG, "another", "never")  # Redis knows the script
+
+        proxy.drop_reply_matching(lambda request: request.startswith(b"EVALSHA"))
+        assert await cut_off.claim(job, ORG, KEY, "never") == Claim("send")
+        assert proxy.reply_dropped.is_set()
+
+        proxy.drop_reply_matching(lambda request: b"wamid-1" in request)
+        assert await cut_off.sent(job, ORG, KEY, "wamid-1")
+        assert proxy.reply_dropped.is_set()
+        await hub.close()
+
+    assert await ledger.claim(await run(), ORG, KEY, "never") == Claim("sent", "wamid-1")
+
+
+async def test_claim_that_is_said_again_does_not_make_an_earlier_run_s_known(
+    redis_server: RedisServer, prefix: str, ledger: Ledger, run: Run
+) -> None:
+    # Given a run that claimed and died, and another that asks, and does not hear the answer
+    await ledger.claim(await run(), ORG, KEY, "never")
+    async with FaultProxy(redis_server.port) as proxy:
+        hub, job = Hub(proxy.url, prefix=prefix), await run()
+        proxy.drop_reply_matching(lambda request: request.startswith(b"EVALSHA"))
+
+        assert await Ledger(hub).claim(job, ORG, KEY, "never") == Claim("unconfirmed")
+        assert proxy.reply_dropped.is_set()
+        await hub.close()
+
+
+async def test_that_it_was_sent_is_said_until_redis_takes_it(own_redis: RedisServer, run: Run) -> None:
+    # Given a Redis that refuses for a while, as in a failover
+    hub, job = Hub(own_redis.url), await run()
+    ledger = Ledger(hub)
+    with own_redis.client() as redis:
+        redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        saying = asyncio.ensure_future(ledger.sent(job, ORG, KEY, "wamid-1"))
+        assert await asyncio.wait([saying], timeout=0.5) == (set(), {saying})
+
+        # When it does so no more
+        redis.execute_command("REPLICAOF", "NO", "ONE")
+
+    # Then
+    assert await saying
+    assert (await entry_of(ledger)) == "sent"
+    await hub.close()
+
+
+async def test_run_that_is_stopped_while_it_says_that_it_sent_is_heard_all_the_same(
+    own_redis: RedisServer, run: Run
+) -> None:
+    """Redis does not know the script yet, so the first word is none."""
+    hub, job = Hub(own_redis.url), await run()
+    ledger = Ledger(hub)
+    await hub.commands.ready(5)
+    saying = asyncio.ensure_future(ledger.sent(job, ORG, KEY, "wamid-1"))
+    await asyncio.sleep(0)
+
+    saying.cancel()
+
+    await eventually(lambda: entry_of(ledger), "sent")
+    assert saying.cancelled()
+    await hub.close()
+
+
+async def entry_of(ledger: Ledger) -> str | None:
+    entry = await ledger.entry(ORG, KEY)
+    return None if entry is None else entry.state
 
 
 async def test_message_that_was_refused_may_be_sent_as_if_nothing_had_been(ledger: Ledger, run: Run) -> None:

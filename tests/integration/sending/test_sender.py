@@ -10,6 +10,7 @@ from oxyq import redis_keys
 from oxyq.contacts import ContactStore
 from oxyq.engine import Hub
 from oxyq.engine.job import Job
+from oxyq.engine.keys import QueueKeys
 from oxyq.engine.scripts import now_ms
 from oxyq.gateways.base import GatewayError, InstanceHalted, MaybeSent, NeverWill, NotSent, SlowDown
 from oxyq.gateways.by_instance import Gateways
@@ -17,7 +18,7 @@ from oxyq.gateways.none import NoGateway
 from oxyq.gateways.outbound import Outbound, OutboundTemplate, OutboundText, Receipt
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.organizations import FrequencyCap, demo_organization
-from oxyq.pacing.limiter import Kind, Limiter
+from oxyq.pacing.limiter import Go, Kind, Lane, Limiter, Wait
 from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Gate, Ledger
 from oxyq.sending.sender import Kept, LostJob, NotYet, Sender, Sent, Unconfirmed
@@ -295,3 +296,22 @@ async def test_a_halted_number_is_told_of_and_told_of_again_once_it_sends(
     assert await send(sender, await run(), "message") == Sent("wamid-1")
 
     assert told == ["the token has expired", None]
+
+
+async def test_a_run_that_was_held_up_for_longer_than_its_lock_lasts_sends_nothing(
+    hub: Hub, ledger: Ledger, run: Run, prefix: str
+) -> None:
+    """Frozen or cut off after its claim: another worker may have the job by now. The next run sends as if for the first
+    time."""
+
+    class HeldUp(Limiter):
+        async def go(self, lane: Lane, *, held_ms: int | None = None, now_ms: int) -> Go | Wait:
+            await asyncio.sleep(1.1)
+            return await super().go(lane, held_ms=held_ms, now_ms=now_ms)
+
+    gateway, job = Scripted(), await run()
+    await hub.commands.call("PEXPIRE", QueueKeys(job.queue, prefix).lock(job.id), 1_000)
+
+    assert await send(Sender(Gateways(gateway), ledger, HeldUp(hub)), job, "message") == "NotYet"
+    assert gateway.went_out == []
+    assert await send(Sender(Gateways(gateway), ledger, Limiter(hub)), await run(), "message") == Sent("wamid-1")

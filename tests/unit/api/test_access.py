@@ -10,7 +10,7 @@ from tests.route_table import Served, served
 BOARD = "/admin/queues"
 #: Webhooks bring a proof of their own.
 OPEN = {
-    "/health", "/health/redis", "/health/queues", "/ready", "/docs", "/openapi.json",
+    "/health", "/health/redis", "/health/queues", "/ready", "/ready/intake", "/docs", "/openapi.json",
     "/webhooks/{gateway}/{instance}", "/webhooks/cloud/{instance}",
     "/", BOARD, f"{BOARD}/login", f"{BOARD}/static/{{version}}/{{name}}",
 }  # fmt: skip

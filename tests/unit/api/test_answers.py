@@ -1,5 +1,7 @@
 """Every answer has an id and safe headers; every failure is one JSON shape that gives nothing away."""
 
+import errno
+
 import httpx
 import pytest
 import structlog
@@ -113,6 +115,7 @@ async def answer_when(settings: Settings, token: dict[str, str], error: Exceptio
         (NotAllowed("campaign c is over"), 409, "not_allowed", "campaign c is over"),
         (QueueUnavailable("Redis at 10.0.0.7:6379 …"), 503, "queue_unavailable", "send the same request again"),
         (TimeoutError(), 503, "queue_unavailable", "it will be one job"),
+        (OSError(errno.EMFILE, "Too many open files"), 503, "queue_unavailable", "too many files"),
     ],
 )
 async def test_each_kind_of_error_has_its_status_and_code(

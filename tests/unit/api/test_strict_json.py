@@ -47,13 +47,13 @@ REFUSED = {
 
 @pytest.mark.parametrize(("body", "problem"), REFUSED.values(), ids=REFUSED.keys())
 def test_doubtful_json_is_refused_in_words(body: bytes, problem: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
 
     with pytest.raises(NotJson) as refused:
         parse_json(body)
 
     assert problem in str(refused.value)
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5
 
 
 def test_the_reason_repeats_nothing_of_the_body() -> None:

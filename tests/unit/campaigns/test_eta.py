@@ -129,12 +129,12 @@ def test_a_zone_that_still_sleeps_is_waited_for() -> None:
 
 def test_a_million_people_at_five_a_day_have_no_date_and_the_answer_comes_at_once() -> None:
     waiting = {SAO_PAULO: 700_000, MANAUS: 100_000, RIO_BRANCO: 100_000, NEW_YORK: 100_000}
-    started = time.perf_counter()
+    started = time.thread_time()
 
     answer = eta(waiting, Pace(per_second=80, per_day=(5,)))
 
     assert (answer.ends_at_ms, answer.crosses_quiet_hours_at_ms) == (None, at("2026-11-23 20:00", NEW_YORK))
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_a_budget_of_nothing_has_no_end() -> None:

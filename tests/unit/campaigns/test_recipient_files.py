@@ -404,7 +404,7 @@ def test_memory_does_not_grow_with_the_file(table: str) -> None:
 def test_hostile_bytes_one_piece_at_a_time_take_linear_time(file_format: Format, piece: bytes) -> None:
     """Whatever is left open is read once, not once more with every piece that comes."""
     reader = recipient_reader(file_format)
-    started = time.perf_counter()
+    started = time.thread_time()
 
     try:
         reader.feed(b"number\n" if file_format == "csv" else b"")
@@ -414,7 +414,7 @@ def test_hostile_bytes_one_piece_at_a_time_take_linear_time(file_format: Format,
     except InvalidPayload:
         pass
 
-    assert time.perf_counter() - started < 2.0
+    assert time.thread_time() - started < 2.0
 
 
 def test_rows_are_what_a_campaign_takes() -> None:

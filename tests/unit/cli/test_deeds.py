@@ -7,7 +7,7 @@ from tests.unit.cli.test_program import COMMANDS
 LOOKS = {
     "audit list", "automations list", "campaigns list", "campaigns preview", "campaigns report", "campaigns show",
     "contacts show", "conversations list", "conversations show", "dlq list", "dlq show", "instances list",
-    "instances show", "orgs list", "orgs show", "queues stats", "schedules list",
+    "doctor", "instances show", "orgs list", "orgs show", "queues stats", "schedules list",
     "api", "bench", "dev", "simulate", "workers automation", "workers campaign", "workers message", "workers start",
 }  # fmt: skip
 #: It asks no Redis, and what is done with the token is in the audit.

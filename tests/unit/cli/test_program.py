@@ -49,6 +49,7 @@ def test_these_are_the_commands() -> None:
         "conversations list", "conversations release", "conversations show", "conversations take-over",
         "dev",
         "dlq list", "dlq purge", "dlq replay", "dlq show",
+        "doctor",
         "enqueue automation", "enqueue campaign", "enqueue message",
         "instances list", "instances logout", "instances pair", "instances remove", "instances secret",
         "instances set", "instances show",

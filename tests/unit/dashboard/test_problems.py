@@ -10,7 +10,7 @@ from oxyq.campaigns.recipient_files import recipient_reader
 from oxyq.campaigns.rendering import render_for
 from oxyq.dashboard.problems import Problems
 from oxyq.dashboard.words import speaker
-from oxyq.errors import InvalidPayload
+from oxyq.errors import InvalidPayload, MemoryFull, OxyqError, QuotaExceeded
 from oxyq.jobs import CampaignContent, parse_new
 from oxyq.numbers import canonical_number
 from oxyq.producer import check_start
@@ -99,3 +99,17 @@ def test_what_nobody_put_into_words_is_told_as_it_is() -> None:
 )
 def test_why_somebody_got_nothing(reason: str, words: str) -> None:
     assert Problems(speaker("pt")).reason(reason) == words
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        (
+            MemoryFull(76, 75),
+            "a memória do Redis está quase cheia (76 %): nada novo entra até os trabalhos de agora abrirem espaço. Tente de novo em instantes",
+        ),
+        (QuotaExceeded(71.2), "a organização já usou a sua cota de trabalhos. Tente de novo em 72 segundos"),
+    ],
+)
+def test_what_is_not_taken_in_for_now(refusal: OxyqError, words: str) -> None:
+    assert Problems(speaker("pt")).told(str(refusal)) == words

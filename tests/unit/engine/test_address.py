@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from oxyq.engine.address import Address
+from oxyq.engine.address import Address, Cluster, Sentinels
 from oxyq.errors import ConfigurationError
 
 GOOD = {
@@ -25,17 +25,32 @@ GOOD = {
     "unix://:pw@/run/my%20redis.sock?db=2": {"path": "/run/my redis.sock", "password": "pw", "database": 2},
     "  redis://localhost  ": {"host": "localhost"},
     "REDIS://Localhost": {"host": "localhost", "tls": False},
+    "redis://:a+b@host": {"password": "a+b"},
+    "redis+sentinel://u:p%40@h1,h2:26380,[::1]:26381/mymaster/2?sentinel_username=s&sentinel_password=a+b%26": {
+        "username": "u",
+        "password": "p@",
+        "database": 2,
+        "tls": False,
+        "via": Sentinels((("h1", 26379), ("h2", 26380), ("::1", 26381)), "mymaster", "s", "a+b&"),
+    },
+    "rediss+sentinel://h1/my%20master": {
+        "tls": True,
+        "via": Sentinels((("h1", 26379),), "my master"),
+        "password": None,
+    },
+    "redis+cluster://:pw@h1:7001,h2": {"via": Cluster((("h1", 7001), ("h2", 6379))), "password": "pw"},
+    "rediss+cluster://h1:7001/0": {"tls": True, "via": Cluster((("h1", 7001),))},
 }
 
 BAD = {
     "": "redis://",
     "localhost": "redis://",
     "localhost:6379": "redis://",
-    "http://localhost:6379": "http",
-    "https://eu1-calm-fox-1234.upstash.io": "https",
-    "redis:localhost": "no host",
+    "http://localhost:6379": "redis://",
+    "https://eu1-calm-fox-1234.upstash.io": "redis://",
+    "redis:localhost": "redis://",
     "redis://": "no host",
-    "redis://:6379": "no host",
+    "redis://:6379": "no usable host",
     "redis:///0": "no host",
     "redis://host:port": "port",
     "redis://host:99999": "port",
@@ -52,8 +67,18 @@ BAD = {
     "redis://user:123/s3cret@host:6379": "percent-encode",
     "redis://user:123#s3cret@host:6379": "percent-encode",
     "redis://user:123?s3cret@host:6379": "percent-encode",
-    "unix://": "path",
+    "unix://": "socket",
     "unix:///run/redis.sock?db=zero": "database",
+    "redis://h1,h2:6379": "no usable host",
+    "redis://a..b": "no usable host",
+    "redis+sentinel://h1:26379": "such as redis+sentinel://",
+    "redis+sentinel://:s3cret@h1:26379/": "such as redis+sentinel://",
+    "redis+sentinel://h1:26379,/mymaster": "no usable host",
+    "redis+sentinel://h1/mymaster/zero": "database",
+    "redis+sentinel://h1/mymaster?sentinel_password=s3cret@x": "percent-encode",
+    "redis+cluster://h1:7001/3": "has only 0",
+    "redis+cluster://": "no host",
+    "redis-sentinel://h1/mymaster": "redis+sentinel://",
 }
 
 
@@ -81,6 +106,9 @@ def test_password_is_in_no_text_of_an_address():
     assert "s3cret" not in repr(address)
     assert str(address) == "host:6380"
     assert str(Address.from_url("unix:///run/redis.sock")) == "/run/redis.sock"
+    watched = Address.from_url("redis+sentinel://:s3cret@h1,[::1]:26380/mymaster?sentinel_password=s3cret")
+    assert "s3cret" not in repr(watched)
+    assert str(watched) == "mymaster (sentinels h1:26379, [::1]:26380)"
 
 
 def test_tls_verifies_unless_told_otherwise():
@@ -92,17 +120,10 @@ def test_tls_verifies_unless_told_otherwise():
     assert Address.from_url("redis://host").tls_context() is None
 
 
-@pytest.mark.parametrize("url", ["redis://u:p%40@host:6380/2", "rediss://:p@[::1]:6380", "unix:///run/r.sock?db=3"])
-def test_redis_py_gets_the_same_place(url):
-    import redis
+def test_a_cluster_needs_keys_that_lie_together():
+    address = Address.from_url("redis+cluster://host")
 
-    address = Address.from_url(url)
-    client = redis.Redis(**address.redis_py_options())
-    used = client.connection_pool.connection_kwargs
-    client.close()
-
-    assert (used["db"], used["password"]) == (address.database, address.password)
-    if address.path is None:
-        assert (used["host"], used["port"]) == (address.host, address.port)
-    else:
-        assert used["path"] == address.path
+    with pytest.raises(ConfigurationError, match=r"OXYQ_REDIS_PREFIX: 'bull' .* write \{bull\}"):
+        address.for_prefix("bull")
+    assert address.for_prefix("{oxyq}") == address.for_prefix("a{oxyq}b") != address
+    assert Address.from_url("redis://host").for_prefix("bull") == Address.from_url("redis://host")

@@ -115,11 +115,11 @@ def test_words_are_compared_without_accents_shouting_and_small_words(text: str, 
 
 @pytest.mark.parametrize("text", ["a" * 30 + "!", "a " * 2048, "aceita pix " * 372, "\u0301" * 4096, "ab" * 2048])
 def test_a_hostile_text_takes_no_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
 
     best_answer(demo_organization().faq, text)
 
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,9 @@ def test_triggers_are_letters_and_never_patterns(trigger: str, around: str) -> N
 @pytest.mark.parametrize("trigger", ["(a+)+$", "a " * 30, "a*" * 30, ".*.*.*=.*", "a" * 4096])
 def test_hostile_triggers_and_texts_take_no_time(trigger: str) -> None:
     rules = [Rule(messages=[trigger], words=[trigger], answer="x")] * 50
-    started = time.perf_counter()
+    started = time.thread_time()
 
     for text in ("a" * 30 + "!", "a " * 2048, "a" * 4096, "\u0301" * 4096):
         first_fit(rules, wrote(text))
 
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5

@@ -6,7 +6,7 @@ import pytest
 
 from oxyq.engine.job import Job
 from oxyq.engine.settlement import RawJob
-from oxyq.errors import InvalidPayload, PermanentError, TemporaryError
+from oxyq.errors import InvalidPayload, NewerPayload, PermanentError, TemporaryError
 from oxyq.gateways.base import MaybeSent, NeverWill, NotSent
 from oxyq.jobs import Automation, InboundMessage
 from oxyq.organizations import Organization, demo_organization
@@ -47,8 +47,11 @@ class _Case:
         async def hold(job: Job, organization_id: str) -> Later:
             return Later(NOW_MS + 600_000, f"{job.id} of {organization_id} is held")
 
+        async def leave(job: Job, why: NewerPayload) -> Later:
+            return Later(NOW_MS + 60_000, f"{job.id}: {why}")
+
         handlers = {Automation: handle, InboundMessage: handle}
-        self.runner = Runner(_Organizations(), handlers, hold, report, telemetry)  # type: ignore[arg-type]
+        self.runner = Runner(_Organizations(), handlers, hold, leave, report, telemetry)  # type: ignore[arg-type]
 
 
 def _job(data: object = REMINDER, *, attempts_made: int = 0) -> Job:
@@ -110,3 +113,14 @@ async def test_what_is_not_let_in_is_discarded_before_anything_is_done(data: obj
     assert isinstance(outcome, Discard)
     assert outcome.reason.startswith(reason)
     assert case.reported == []
+
+
+async def test_what_only_a_newer_release_can_read_is_left_and_nobody_here_has_a_say() -> None:
+    case = _Case(Done())
+
+    outcome = await case.runner.run_job(_job({**REMINDER, "v": 2}))
+
+    assert outcome == Later(
+        NOW_MS + 60_000, "auto-1: v: is 2, and this release reads 1 at most; newer workers take it"
+    )  # fmt: skip
+    assert (case.reported, case.events) == ([], [])

@@ -31,6 +31,9 @@ _FIELDS: Final = {
     "sendingHours.closed": "closed",
     "sendingHours.days": "mon",
     "weight": "weight",
+    "quota.max": "quota_max",
+    "quota.perSeconds": "quota_seconds",
+    "quota": "quota_max",
     **{f"sendingHours.days.{day}": day for day in DAYS},
 }
 
@@ -67,6 +70,9 @@ class OrganizationLimitsPage:
             fields = _given(form)
             if visit(request).who.org is None:
                 fields["weight"] = form.number("weight", least=1, most=100) or 1
+                jobs = form.number("quota_max", least=1, most=10_000_000)
+                seconds = form.number("quota_seconds", least=1, most=86_400)
+                fields["quota"] = None if jobs is None else {"max": jobs, "perSeconds": seconds or 3600}
             await self._frame.amend(request, organization.id, fields, form)
         except (InvalidPayload, NotAllowed) as error:
             # Reading the form names its own fields.
@@ -121,6 +127,8 @@ def _filled(organization: Organization) -> dict[str, str]:
         filled["holidays"] = "yes"
     if (rate := organization.rate) is not None:
         filled |= {"rate_max": str(rate.max), "rate_seconds": str(rate.per_seconds)}
+    if (quota := organization.quota) is not None:
+        filled |= {"quota_max": str(quota.max), "quota_seconds": str(quota.per_seconds)}
     if (cap := organization.frequency_cap) is not None:
         filled |= {"cap_messages": str(cap.messages), "cap_days": str(cap.days)}
     return filled

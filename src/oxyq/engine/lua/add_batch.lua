@@ -7,11 +7,13 @@
     KEYS[6] active    KEYS[7] events   KEYS[8] pc       KEYS[9] marker
     ARGV[1] key prefix
     ARGV[2] key prefix of the ids that are remembered
-    ARGV[3] how many jobs follow, ten arguments each:
+    ARGV[3] how many jobs follow, eleven arguments each:
       id, name, data, options as JSON, timestamp, delay in ms, priority, "LPUSH" or "RPUSH" (lifo),
-      fingerprint of the body ("" : do not remember the id), how long to remember it in ms
+      fingerprint of the body ("" : do not remember the id), how long to remember it in ms,
+      key of the quota that a new job is taken from ("" : none)
   Output, for each job: 0 added, 1 the same was added before, 2 the id was taken by another body, 3 the id is in the
-    queue; or the data of a job with this id that was added without being remembered
+    queue, below 0 not added since the quota is used up, for so many ms; or the data of a job with this id that was
+    added without being remembered
 ]]
 local rcall = redis.call
 local waitKey, metaKey, idKey, prioritizedKey, delayedKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -21,7 +23,7 @@ local prefix, acceptedPrefix, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
 --@bullmq addStandardJob: addBaseMarkerIfNeeded isQueuePausedOrMaxed
 
 local maxEvents = getOrSetMaxEvents(metaKey)
-local counted, ready = 0, false
+local counted, ready, now = 0, false, nil
 local left, right, prioritized, answers, taken = {}, {}, {}, {}, {}
 
 local function remembered(at, id)
@@ -54,8 +56,25 @@ local function store(at, id, key)
   rcall("XADD", eventsKey, "MAXLEN", "~", maxEvents, "*", "event", "waiting", "jobId", id)
 end
 
+-- A quota is a hash: `max` jobs at once, and as many again spread evenly over `ms`; `left` of them at the time `at`.
+local function take(quotaKey)
+  -- What is no quota is none: an error here would leave the batch half added.
+  local quota = redis.pcall("HMGET", quotaKey, "max", "ms", "left", "at")
+  local max, ms = tonumber(quota[1]), tonumber(quota[2])
+  if not max or not ms or max < 1 then return 0 end
+  if not now then
+    local time = rcall("TIME")
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  local since = math.max(now - (tonumber(quota[4]) or now), 0)
+  local left = math.min((tonumber(quota[3]) or max) + since * max / ms, max)
+  if left < 1 then return math.ceil((1 - left) * ms / max) end
+  rcall("HSET", quotaKey, "left", string.format("%.6f", left - 1), "at", string.format("%.0f", now))
+  return 0
+end
+
 for i = 1, count do
-  local at = i * 10 - 6
+  local at = i * 11 - 7
   local id = ARGV[at]
   local key = prefix .. id
   local answer = remembered(at, id)
@@ -69,13 +88,15 @@ for i = 1, count do
         answer = 3
       end
     else
-      counted = counted + 1
-      store(at, id, key)
-      if ARGV[at + 8] ~= "" then
-        taken[id] = ARGV[at + 8]
-        rcall("SET", acceptedPrefix .. id, ARGV[at + 8], "PX", ARGV[at + 9])
+      answer = ARGV[at + 10] == "" and 0 or -take(ARGV[at + 10])
+      if answer == 0 then
+        counted = counted + 1
+        store(at, id, key)
+        if ARGV[at + 8] ~= "" then
+          taken[id] = ARGV[at + 8]
+          rcall("SET", acceptedPrefix .. id, ARGV[at + 8], "PX", ARGV[at + 9])
+        end
       end
-      answer = 0
     end
   end
   answers[i] = answer

@@ -139,7 +139,7 @@ def read_filter(values: Mapping[str, object]) -> JobFilter:
     """
     given = {name: value for name, value in values.items() if value not in (None, "")}
     if unknown := given.keys() - WIRE_NAMES.keys():
-        raise InvalidPayload(sorted(unknown)[0][:40], f"is no filter; there are {', '.join(WIRE_NAMES)}")
+        raise InvalidPayload(ascii(sorted(unknown)[0][:40])[1:-1], f"is no filter; there are {', '.join(WIRE_NAMES)}")
     contact, error, text = (_text(given, name) for name in ("contact", "error", "text"))
     if error is not None and error not in {one.name for one in CLASSES}:
         raise InvalidPayload("error", f"must be one of {', '.join(one.name for one in CLASSES)}")

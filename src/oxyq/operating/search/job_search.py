@@ -22,6 +22,7 @@ KEEP_SECONDS: Final = 600.0
 #: Jobs in all indexes of a process, 130 MB; what was not asked for longest goes first.
 MOST_IN_ALL: Final = 2_000_000
 FINDINGS_OF_INDEX: Final = 16
+_NOTHING: Final = "nothing is stored under its id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class JobSearch:
                 ids += await queue.ids(stored, first, last, newest_first=shown.newest_first)
             begins += length
         records = await queue.records(ids)
-        jobs = [record for record in records if record is not None]
+        # It is counted, so it is shown: an id without a job stays there until a worker comes to it.
+        jobs = [record or JobRecord(job_id, broken=_NOTHING) for job_id, record in zip(ids, records, strict=True)]
         return JobPage(jobs, start, sum(lengths) > start + limit, sum(lengths))
 
     async def _lengths(self, queue: Queue, shown: ShownState) -> list[int]:
