@@ -1,60 +1,10 @@
-"""The repository's own files keep their promises: locks, missing programs, async tests."""
+"""The repository's own files keep their promises: missing programs, async tests."""
 
 import asyncio
-import json
-import re
-import tomllib
-from pathlib import Path
 
 import pytest
 
 from tests import requirements
-
-ROOT = Path(__file__).parents[2]
-LOCKS = [ROOT / "requirements" / "runtime.txt", ROOT / "requirements" / "dev.txt"]
-
-
-def locked(lock: Path) -> dict[str, str]:
-    """Name and version of each package in a lock."""
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock.read_text(), re.MULTILINE))
-
-
-def wanted(requirement: str) -> str:
-    """The package's name in a requirement, as locks spell it."""
-    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
-
-
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_lock_has_hashes_and_no_address(lock: Path):
-    """Each package is locked with its hashes, and no registry's address is written down."""
-    for entry in re.split(r"\n(?=\S)", lock.read_text().strip()):
-        assert entry.startswith("#") or "--hash=sha256:" in entry
-    assert "://" not in lock.read_text()
-
-
-def test_every_dependency_is_locked():
-    """Who changes pyproject.toml and forgets `make lock` is told here."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    runtime = {wanted(line) for line in project["project"]["dependencies"]}
-    dev = {wanted(line) for line in project["dependency-groups"]["dev"]}
-
-    assert not runtime - locked(LOCKS[0]).keys()
-    assert not (runtime | dev) - locked(LOCKS[1]).keys()
-
-
-def test_tests_run_on_the_versions_that_users_get():
-    runtime, dev = map(locked, LOCKS)
-
-    assert runtime == {name: dev[name] for name in runtime}
-
-
-def test_node_lock_has_hashes_and_no_address():
-    lock = json.loads((ROOT / "tests" / "interop" / "package-lock.json").read_text())
-    packages = {name: package for name, package in lock["packages"].items() if name}
-
-    assert packages
-    assert all("integrity" in package for package in packages.values())
-    assert not [name for name, package in packages.items() if "resolved" in package]
 
 
 def missing(monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
