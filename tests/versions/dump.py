@@ -15,6 +15,9 @@ import redis
 #: Milliseconds of these years; not within what was hashed.
 _TIME = re.compile(r"(?<![0-9a-f])1[78]\d{11}(?![0-9a-f])")
 
+#: What TTL answers for a key that is not there.
+_GONE = -2
+
 Key = dict[str, Any]
 """`key`, `type`, `value` (a list of pairs for hashes, sorted sets and streams), and `ttl_s` where it has one."""
 
@@ -23,8 +26,11 @@ def keys_of(client: "redis.Redis") -> Iterator[Key]:
     """Every key there is, by name; the client must answer with bytes."""
     for name in sorted(client.scan_iter(count=1000)):
         kind = client.type(name).decode()
+        value = _READ[kind](client, name) if kind in _READ else None
         seconds = client.ttl(name)
-        found = {"key": _text(name), "type": kind, "value": _READ[kind](client, name)}
+        if seconds == _GONE:  # its time was over while we looked
+            continue
+        found = {"key": _text(name), "type": kind, "value": value}
         yield found if seconds < 0 else {**found, "ttl_s": seconds}
 
 
@@ -102,7 +108,7 @@ def _add_entries(client: "redis.Redis", name: bytes, entries: Iterable[list[Any]
 
 
 _READ: dict[str, Callable[["redis.Redis", bytes], Any]] = {
-    "string": lambda client, name: _text(client.get(name)),
+    "string": lambda client, name: _text(client.get(name) or b""),
     "hash": lambda client, name: _pairs(client.hgetall(name)),
     "list": lambda client, name: [_text(item) for item in client.lrange(name, 0, -1)],
     "set": lambda client, name: [_text(item) for item in sorted(client.smembers(name))],
