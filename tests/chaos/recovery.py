@@ -60,12 +60,12 @@ async def until_redis_answers(ask: Callable[[], Awaitable[_T]]) -> _T:
 
 async def probed(app: App, log: SendLog, number: int, seconds: float) -> int | None:
     """Let somebody write who never did, and return when he was answered (ms)."""
-    sender = f"{PROBES}{number:07}"
-    while True:
+    sender, written = f"{PROBES}{number:07}", now_ms()
+    while True:  # with the same facts, so that it is one message though an answer was lost
         try:
             await app.producer.add_message_job(
                 organization_id=PROBE_ORGANIZATION, instance_id=PROBE_INSTANCE, sender=sender,
-                content="qual o preço do banho?", message_id=f"probe-{number}", timestamp=now_ms(),
+                content="qual o preço do banho?", message_id=f"probe-{number}", timestamp=written,
             )  # fmt: skip
         except QueueUnavailable:
             await asyncio.sleep(_LOOK_SECONDS)
