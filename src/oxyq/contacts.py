@@ -73,7 +73,7 @@ class ContactStore:
             start, found = 0, list[str]()
             while len(found) < count:
                 # With their scores; the client's types know of no such answer.
-                page: list[tuple[str, float]] = await self._client.zrange(  # type: ignore[assignment]
+                page: list[tuple[str, float]] = await self._client.zrange(  # type: ignore[assignment]  # with scores
                     index, latest, "-inf", desc=True, byscore=True, offset=start, num=CHUNK, withscores=True
                 )
                 found += [contact for contact, at in page if after is None or (int(at), contact) < after]

@@ -206,17 +206,17 @@ async def _talk(app: App, shop: Organization, whatsapp: DemoWhatsApp) -> None:
     questions = [question for entry in shop.faq for question in entry.questions]
     while True:
         number = f"55119{random.randint(10_000_000, 99_990_000)}"  # noqa: S311 - made-up customers
-        text = random.choice([*questions, *_SMALL_TALK])  # noqa: S311
+        text = random.choice([*questions, *_SMALL_TALK])  # noqa: S311 - a demo, no secret
         try:
             await whatsapp.write(number, text)
-            if random.random() < 0.2:  # noqa: S311
+            if random.random() < 0.2:  # noqa: S311 - as above
                 await app.producer.add_automation_job(
                     automation_id=f"reminder-{_now_ms()}", organization_id=shop.id, type="reminder",
                     recipient_number=number, content="Lembrete: seu pet tem banho amanhã às 10h", delay_ms=5_000,
                 )  # fmt: skip
         except OxyqError as error:
             print(f"the demo customer could not write: {error}", file=sys.stderr)
-        await asyncio.sleep(random.uniform(*whatsapp.customer_seconds))  # noqa: S311
+        await asyncio.sleep(random.uniform(*whatsapp.customer_seconds))  # noqa: S311 - as above
 
 
 async def _show(app: App, whatsapp: DemoWhatsApp, console: Console, url: str) -> None:

@@ -143,6 +143,7 @@ def policies(overrides: Mapping[str, str] | None = None) -> dict[str, QueuePolic
             problems += error.problems
     if problems:
         raise ConfigurationError(*problems)
+    # Each column was read as its kind of number: `_parse_override`.
     return {queue: dataclasses.replace(POLICIES[queue], **changes[queue]) for queue in POLICIES}  # type: ignore[arg-type]
 
 

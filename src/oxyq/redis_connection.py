@@ -64,7 +64,7 @@ def redis_client(address: Address) -> redis.asyncio.Redis:
         health_check_interval=30,
         protocol=2,
         retry=Retry(ExponentialWithJitterBackoff(base=_FIRST_PAUSE_SECONDS, cap=_LONGEST_PAUSE_SECONDS), _RETRIES),
-        **place,  # type: ignore[arg-type]
+        **place,  # type: ignore[arg-type]  # which keywords there are, the class decides
     )
     return redis.asyncio.Redis.from_pool(pool)
 
@@ -73,13 +73,13 @@ class _LocatedConnection(redis.asyncio.Connection):
     """redis-py's connection, to the server that our own would go to now, with the same TLS."""
 
     def __init__(self, *, address: Address, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+        super().__init__(**options)  # type: ignore[arg-type]  # handed on as the pool gave them
         self._address = self._server = address
 
     async def _connect(self) -> None:
         try:
             self._server = await located(self._address)
-            await super()._connect()  # type: ignore[no-untyped-call]
+            await super()._connect()  # type: ignore[no-untyped-call]  # redis-py does not type it
         except (OSError, QueueUnavailable, ConfigurationError) as error:
             raise redis.ConnectionError(f"Redis at {self._address} cannot be reached: {explained(error)}") from error
 
@@ -88,7 +88,7 @@ class _LocatedConnection(redis.asyncio.Connection):
 
     async def read_response(self, *arguments: object, **options: object) -> object:
         try:
-            return await super().read_response(*arguments, **options)  # type: ignore[arg-type]
+            return await super().read_response(*arguments, **options)  # type: ignore[arg-type]  # handed on
         except redis.ResponseError as error:
             if error.status_code not in NOT_HERE:
                 raise

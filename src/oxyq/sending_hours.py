@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Annotated, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from dateutil.easter import easter  # type: ignore[import-untyped]
+from dateutil.easter import easter  # type: ignore[import-untyped]  # it has no stubs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from oxyq.jobs import WIRE_CONFIG

@@ -43,7 +43,7 @@ async def http_server(app: App) -> AsyncIterator[str]:
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     server = _Http(config)
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
-    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
     try:
         async with app.bulk.running():
             yield f"http://{host}:{listening.getsockname()[1]}"

@@ -10,9 +10,15 @@ from oxyq.app import App
 from oxyq.campaigns.progress import progress
 from oxyq.errors import NotAllowed
 from tests.faults.worker_processes import TUNED, are_working
+from tests.integration.engine.journal import eventually
 from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp, campaign_ended
 
 CAMPAIGNS, AT_ONCE, RECIPIENTS, CONCURRENCY = 100, 10, 30, 10
+
+
+async def waiting_or_in_hand(app: App) -> int:
+    counts = await app.queues["campaign"].counts()
+    return counts["waiting"] + counts["active"]
 
 
 @pytest.mark.timeout(180)
@@ -49,8 +55,7 @@ async def test_nothing_goes_out_after_the_answer_but_what_was_in_hand_and_nobody
     for number in range(CAMPAIGNS):
         if f"race-{number}" not in answered_ms:
             await campaign_ended(app, f"race-{number}", RECIPIENTS)
-    while (counts := await app.queues["campaign"].counts())["waiting"] or counts["active"]:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    await eventually(lambda: waiting_or_in_hand(app), 0, within=30)
 
     # Then after the answer to a cancel no more went out than was in hand
     received = whatsapp.received

@@ -178,8 +178,7 @@ def _how_it_stands(queue: QueueLiveness) -> str:
         since = "nothing within a day"
     else:
         since = f"nothing since {datetime.fromtimestamp(queue.last_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    workers = "no worker is heard" if not queue.workers else f"{queue.workers} worker processes are heard"
-    return f"{queue.queue} ({since}, {workers})"
+    return f"{queue.queue} ({since}, {queue.heard})"
 
 
 _WARNINGS: Final[Mapping[Danger, str]] = {

@@ -35,8 +35,8 @@ def planned_recipient(row: PlannedRow, entry: Entry, *, is_cancelled: bool) -> R
     """A row of the plan; `is_cancelled`: who has not got it yet never will."""
     if entry.status in SKIPPED_AT_SENDING:
         return Recipient(row.row + 1, row.number, "skipped", entry.status, None, entry.at_ms, row.text)
-    # The others that an entry can have are those skipped at sending, who were returned above.
-    status: Told = "cancelled" if entry.status == "planned" and is_cancelled else entry.status  # type: ignore[assignment]
+    waits_in_vain = is_cancelled and entry.status == "planned"
+    status: Told = "cancelled" if waits_in_vain else entry.status  # type: ignore[assignment]  # others returned above
     return Recipient(
         row.row + 1,
         row.number,

@@ -100,7 +100,7 @@ def _checked(model: type[Payload], entries: Sequence[Entry]) -> list[_Checked]:
     for entry in entries:
         try:
             # parse_new says so when it is no object.
-            checked.append(_Checked(entry.place, parse_new(model, entry.value)))  # type: ignore[arg-type]
+            checked.append(_Checked(entry.place, parse_new(model, entry.value)))  # type: ignore[arg-type]  # it says so if it is no object
         except InvalidPayload as error:
             problems += [(_at(entry.place, field), problem) for field, problem in error.problems]
     _refuse(problems)

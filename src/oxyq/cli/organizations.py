@@ -49,7 +49,7 @@ def set_organization(
     from oxyq.organizations import Organization
 
     # parse_new says so when it is no object.
-    organization = parse_new(Organization, read_value(source))  # type: ignore[arg-type]
+    organization = parse_new(Organization, read_value(source))  # type: ignore[arg-type]  # it says so if it is no object
 
     async def work(app: App) -> tuple[bool, dict[str, JsonValue]]:
         before = await _before(app, organization.id)

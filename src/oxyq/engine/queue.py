@@ -190,12 +190,12 @@ class Queue:
         if not isinstance(flat, list) or not flat:
             return None
         items = iter(flat)
-        return RawJob(job_id, token, dict(zip(items, items, strict=True)))  # type: ignore[arg-type]
+        return RawJob(job_id, token, dict(zip(items, items, strict=True)))  # type: ignore[arg-type]  # a flat list of bytes
 
     async def logs(self, job_id: str) -> list[str]:
         """The log lines of a job, oldest first."""
         [lines] = await self._calls(("LRANGE", self.keys.logs(job_id), 0, -1))
-        return [line.decode("utf-8", "replace") for line in lines or () if isinstance(line, bytes)]  # type: ignore[union-attr]
+        return [line.decode("utf-8", "replace") for line in lines or () if isinstance(line, bytes)]  # type: ignore[union-attr]  # a list, as LRANGE answers
 
     async def all_ids(self, state: str) -> list[str]:
         """The ids of every job in a state at this moment (a million take some 50 MB)."""
@@ -217,7 +217,7 @@ class Queue:
             found = ids if isinstance(ids, list) else []
             return [as_text(job_id) for job_id in (found if newest_first else reversed(found))]
         [ids] = await self._calls(("ZREVRANGE" if newest_first else "ZRANGE", key, start, stop))
-        return [as_text(job_id) for job_id in ids or ()]  # type: ignore[union-attr]
+        return [as_text(job_id) for job_id in ids or ()]  # type: ignore[union-attr]  # a list, as both answer
 
     async def delayed_ids(self, after: int = -1, count: int = 100) -> list[tuple[str, int]]:
         """The next `count` delayed jobs behind the place `after`, soonest first: id and place.

@@ -45,7 +45,7 @@ class StallCheck:
             await self._scripts.connection.ready()
             pause = await self.look()
             # Spread, so that many workers do not ask in the same moment; shorter, never longer, for the bound above.
-            await asyncio.sleep(pause * random.uniform(0.95, 1.0))  # noqa: S311
+            await asyncio.sleep(pause * random.uniform(0.95, 1.0))  # noqa: S311 - spreads looks, no secret
 
     async def look(self) -> float:
         """One look; trouble is told and left to the next one. Returns the seconds until then."""

@@ -227,5 +227,5 @@ def _fetch_rules(lock_ms: int, worker_name: str, rate: Rate | None, turns: Turns
 
 def _at_least(name: str, value: object, least: float) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < least:  # type: ignore[arg-type,operator]
+    if not is_number or not math.isfinite(value) or value < least:  # type: ignore[arg-type,operator]  # a number here
         raise ConfigurationError(f"{name} is {value!r}; it must be at least {least:g}")

@@ -12,6 +12,7 @@ from oxyq.statistics.heartbeats import Heartbeats
 
 #: So many canaries in a row may be late before a queue counts as dead: a busy machine is not a dead one.
 INTERVALS_MISSED: Final = 3
+_READY_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,17 @@ class QueueLiveness:
     last_ms: int | None
     alive: bool
     workers: int
+
+    @property
+    def heard(self) -> str:
+        """Who works on it, in words."""
+        match self.workers:
+            case 0:
+                return "no worker is heard"
+            case 1:
+                return "1 worker process is heard"
+            case many:
+                return f"{many} worker processes are heard"
 
 
 class Liveness:
@@ -42,7 +54,7 @@ class Liveness:
     async def look(self) -> dict[str, QueueLiveness]:
         """How each queue stands, by name. Raises QueueUnavailable."""
         commands = self._hub.commands
-        await commands.ready()
+        await commands.ready(_READY_SECONDS)
         clock, lasts, processes = await asyncio.gather(
             commands.call("TIME"),
             commands.call("MGET", *(keys.through for keys in self._keys)),

@@ -89,7 +89,7 @@ class Heartbeats:
     async def alive(self) -> list[WorkerProcess]:
         """The worker processes that were heard within DEAD_AFTER_SECONDS, by host and id. Raises QueueUnavailable."""
         commands, prefix = self._hub.commands, self._hub.prefix
-        await commands.ready()
+        await commands.ready(_READY_SECONDS)
         found = await commands.call("ZRANGE", redis_keys.workers(prefix=prefix), 0, -1, "WITHSCORES")
         flat = iter(found if isinstance(found, list) else ())
         heard = {as_text(one): int(float(as_text(score))) for one, score in zip(flat, flat, strict=True)}

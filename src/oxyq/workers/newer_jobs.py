@@ -16,6 +16,7 @@ from oxyq.telemetry.events import Telemetry
 LOOK_AGAIN_MS: Final = 60_000
 #: A release that was taken back comes again within a working day; beyond it somebody has to look.
 GIVE_UP_MS: Final = 24 * 3600 * 1000
+_READY_SECONDS: Final = 5.0
 
 
 class NewerJobs:
@@ -39,10 +40,8 @@ class NewerJobs:
     async def _met_since(self, job: Job, now: int) -> int:
         key = redis_keys.newer_job(job.queue, job.id, prefix=self._hub.prefix)
         try:
-            await self._hub.commands.ready()
-            before = await self._hub.commands.call(
-                "SET", key, now, "NX", "GET", "EX", redis_keys.NEWER_JOB_SECONDS
-            )  # fmt: skip
+            await self._hub.commands.ready(_READY_SECONDS)
+            before = await self._hub.commands.call("SET", key, now, "NX", "GET", "EX", redis_keys.NEWER_JOB_SECONDS)
         except QueueUnavailable:
             return now
         return (as_int(before) if isinstance(before, bytes) else None) or now

@@ -85,6 +85,16 @@ def test_a_redis_that_is_away_or_silent_is_one_finding(tmp_path: Path) -> None:
             assert "disk" in levels(ended)
 
 
+def test_asked_whether_work_gets_through_a_redis_that_is_away_it_ends_too(tmp_path: Path) -> None:
+    oxyq = CommandLine(tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0", OXYQ_DATA_DIR=str(tmp_path))
+
+    ended = oxyq("doctor", "--live", "--json")
+
+    assert ended.code == 2
+    refused = [check for check, level in levels(ended).items() if level == "refuses"]
+    assert refused == ["redis", "work gets through"]
+
+
 def test_live_says_of_each_queue_whether_work_gets_through(oxyq: CommandLine) -> None:
     """Without workers none does; tests/integration/workers has the canaries."""
     ended = oxyq("doctor", "--live", "--json")

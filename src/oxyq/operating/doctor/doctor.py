@@ -53,8 +53,7 @@ class Doctor:
 
 def _life(queue: QueueLiveness) -> Finding:
     check = f"work gets through {queue.queue}"
-    heard = f"{queue.workers} worker processes are heard" if queue.workers else "no worker is heard"
     if queue.alive:
-        return Finding(check, "ok", heard)
+        return Finding(check, "ok", queue.heard)
     fix = "see the workers' log, and start them anew" if queue.workers else f"oxyq workers start {queue.queue}"
-    return Finding(check, "refuses", f"nothing comes through, and {heard}", fix)
+    return Finding(check, "refuses", f"nothing comes through, and {queue.heard}", fix)
