@@ -58,6 +58,14 @@ def told(process: OxyqProcess, event: str) -> Iterator[dict[str, Any]]:
             yield said
 
 
+async def until_it_is_heard(app: App, seconds: float = 30.0) -> None:
+    """Wait until a worker process has said that it lives, which is a moment after it began to take jobs."""
+    deadline = time.monotonic() + seconds
+    while not await app.heartbeats.alive():
+        assert time.monotonic() < deadline, "no worker process was heard"
+        await asyncio.sleep(0.05)
+
+
 async def nothing_is_buried_or_stuck(app: App) -> None:
     """No dead letter, and no job in any hand."""
     assert [letter async for letter in app.dead_letters.find(Filter())] == []
@@ -112,10 +120,10 @@ async def test_both_work_side_by_side_while_programs_of_both_add(
     app: App, releases: Releases, whatsapp: WhatsApp
 ) -> None:
     # Given a worker process of each release, of which this one would send canaries that the other does not know
-    canaries = {"this": {"OXYQ_CANARY_SECONDS": "0.5"}, "previous": {}}
-    workers = {release: releases.start(release, "workers", "start", **canaries[release]) for release in OTHER}
-    for worker in workers.values():
-        await worker.until_it_says('{"news": "working on')
+    workers = {"previous": releases.start("previous", "workers", "start")}
+    await until_it_is_heard(app)
+    workers["this"] = releases.start("this", "workers", "start", OXYQ_CANARY_SECONDS="0.5")
+    await workers["this"].until_it_says('{"news": "working on')
 
     # When programs of both add, also the same facts, while a campaign is under way
     shared = [message(number, f"both-{number}") for number in people(92, EACH)]

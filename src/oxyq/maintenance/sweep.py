@@ -1,8 +1,9 @@
-"""Burying what others failed: a Node worker leaves a job in failed and writes no dead letter."""
+"""Setting right what workers of other makes left: a job failed without a dead letter, a canary with one."""
 
 import asyncio
 from collections.abc import Sequence
 
+from oxyq.dead_letters import DeadLetters
 from oxyq.engine.attempt import dead_letter, dead_letter_id
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job, MalformedJob
@@ -13,6 +14,7 @@ from oxyq.engine.queue import Queue
 from oxyq.engine.scripts import NOBODY, now_ms
 from oxyq.engine.settlement import Burial, RawJob
 from oxyq.outcomes import JsonValue
+from oxyq.queues import DEAD_LETTER
 
 PAGE = 200
 #: How far the clocks of other machines may differ from ours, since a failure's time is told by whoever failed the job.
@@ -25,12 +27,14 @@ class Sweep:
     def __init__(self, hub: Hub, queues: Sequence[str]) -> None:
         self._hub = hub
         self._queues = [Queue(name, hub=hub) for name in queues]
+        self._letters, self._letter_keys = DeadLetters(hub), Queue(DEAD_LETTER, hub=hub).keys
         #: Everything that failed before this time (ms) has been looked at.
         self._looked_ms: dict[str, int] = {}
 
     async def run_once(self) -> str | None:
-        """Bury what is not; says how many."""
+        """Bury what is not, and throw away letters of canaries; says how many jobs were buried."""
         buried = sum([await self._sweep(queue) for queue in self._queues])
+        await self._purge_canaries()
         return f"{buried} jobs that others failed went to the dead letters" if buried else None
 
     async def _sweep(self, queue: Queue) -> int:
@@ -47,6 +51,13 @@ class Sweep:
             start += len(ids)
         self._looked_ms[queue.name] = started_ms - OTHER_CLOCKS_MS
         return buried
+
+    async def _purge_canaries(self) -> None:
+        # No canary is sent while a worker lives that would bury it; but one of the release before takes jobs for a
+        # moment before it says that it lives.
+        ids = [dead_letter_id(queue.name, CANARY_ID) for queue in self._queues]
+        if await self._hub.commands.call("EXISTS", *map(self._letter_keys.job, ids)):
+            await self._letters.purge_all(ids)
 
     async def _failures(self, queue: Queue, ids: Sequence[str]) -> list[tuple[str, str, str]]:
         """(job id, when it failed, which failure is buried) of each; empty texts where there is no such thing."""

@@ -18,7 +18,7 @@ from oxyq.engine.lua_runner import Script, ScriptRunner
 from oxyq.engine.scripts import as_text, now_ms
 
 #: A heartbeat is one command. An idle process may send 12 a minute beside its canaries, and sends 10 without it: 3 that
-#: wait for markers, 6 that look for stalled jobs, 1 for the weights; and in every third minute 3 of the sweep.
+#: wait for markers, 6 that look for stalled jobs, 1 for the weights; and in every third minute 4 of the sweep.
 BEAT_SECONDS: Final = 60.0
 #: One may be lost before a process is taken for dead, and is gone from the list.
 DEAD_AFTER_SECONDS: Final = 150

@@ -9,7 +9,9 @@ import redis.asyncio
 
 from oxyq.dead_letters import DeadLetters, Filter
 from oxyq.engine import Hub, Queue
+from oxyq.engine.keys import CANARY_ID
 from oxyq.maintenance.sweep import Sweep
+from oxyq.queues import DEAD_LETTER
 from tests.integration.engine.journal import eventually
 from tests.integration.maintenance.conftest import QUEUE, FailJobs, counted
 
@@ -136,3 +138,21 @@ async def test_a_sweep_that_was_cut_off_loses_nothing(
 
 async def _at_least(letters: DeadLetters, number: int) -> bool:
     return await letters.count() >= number
+
+
+async def test_a_canary_that_an_older_worker_buried_is_nobodys_dead_letter(
+    hub: Hub, sweep: Sweep, letters: DeadLetters, redis_client: "redis.asyncio.Redis", fail_jobs: FailJobs
+) -> None:
+    # Given a worker of the release before, which took a canary for a job without a payload, and a job that failed
+    await fail_jobs("ours")
+    keys, buried = Queue(DEAD_LETTER, hub=hub).keys, f"dlq-{QUEUE}-{CANARY_ID}"
+    await redis_client.copy(keys.job(f"dlq-{QUEUE}-ours"), keys.job(buried))
+    await redis_client.lpush(keys.wait, buried)
+    assert sorted(await letters.ids()) == [f"dlq-{QUEUE}-ours", buried]
+
+    # When the sweep comes round
+    assert await sweep.run_once() is None
+
+    # Then only the job's letter is left
+    assert await letters.ids() == [f"dlq-{QUEUE}-ours"]
+    assert (await letters.read([buried])) == [None]
