@@ -63,6 +63,7 @@ clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq
 lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPGRADE=1 take the newest versions
 	$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --output-file requirements/runtime.txt
+	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --all-extras --constraint requirements/runtime.txt --output-file requirements/production.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(BIN)/uv pip compile requirements/uv.in $(COMPILE) --output-file requirements/uv.txt
 	$(BIN)/uv pip compile benchmarks/requirements.in $(COMPILE) --output-file benchmarks/requirements.txt

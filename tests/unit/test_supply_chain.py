@@ -15,7 +15,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = [ROOT / "requirements" / "runtime.txt", ROOT / "requirements" / "dev.txt"]
-OTHER_LOCKS = [ROOT / "requirements" / "uv.txt", ROOT / "benchmarks" / "requirements.txt"]
+#: What an image holds: our package with all its extras.
+PRODUCTION = ROOT / "requirements" / "production.txt"
+OTHER_LOCKS = [PRODUCTION, ROOT / "requirements" / "uv.txt", ROOT / "benchmarks" / "requirements.txt"]
 NODE_LOCKS = [ROOT / folder / "package-lock.json" for folder in ("tests/interop", "bridge", "benchmarks")]
 
 #: The first version without a weakness that is known to us, and which it is. Online, pip-audit and npm audit know more
@@ -80,8 +82,10 @@ def test_every_dependency_is_locked() -> None:
 
 def test_tests_run_on_the_versions_that_users_get() -> None:
     runtime, dev = map(locked, LOCKS)
+    production = locked(PRODUCTION)
 
-    assert runtime == {name: dev[name] for name in runtime}
+    assert runtime == {name: dev[name] for name in runtime} == {name: production[name] for name in runtime}
+    assert production == {name: dev[name] for name in production}
 
 
 def test_what_is_installed_here_is_what_was_locked() -> None:
