@@ -16,7 +16,7 @@ from oxyq.sending_hours import SendingHours
 from tests.journeys.conftest import ORGANIZATION, StartProcess, WhatsApp, campaign_ended
 
 CONCURRENCY = 10
-ON_THE_WAY_MS = 100
+ON_THE_WAY_MS = 300
 
 
 async def begin(app: App, recipients: list[str], campaign_id: str = "life", **more: object) -> None:

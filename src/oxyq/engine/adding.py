@@ -114,7 +114,8 @@ class Adder:
     async def _repeat(self, batch: list[Adding], error: BaseException, answers: "asyncio.Future[list[Said]]") -> None:
         """Once more where that is harmless: Redis did not know the script, or the reply got lost.
 
-        Every job has an id, so adding it a second time changes nothing.
+        Every job has an id, so adding it a second time changes nothing as long as the id is known: while its job is
+        kept, or for as long as it is remembered.
         """
         try:
             if isinstance(error, ConnectionLost):

@@ -5,6 +5,7 @@ ones; on the other our script does it in one call. Then everything under the two
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from oxyq.engine.settlement import Completed, Delayed, FailedForGood, Keep, RawJ
 
 T0 = 1_795_377_084_000
 FIELDS = ("failedReason", "why", "stacktrace", "[]")
-EXAMPLES = 250
+#: Others in each run; a change of the script is tried with thousands.
+EXAMPLES = int(os.environ.get("OXYQ_TEST_EQUIVALENCE_EXAMPLES", "100"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from oxyq.engine.keys import QueueKeys
 from oxyq.engine.scripts import NewJob, QueueScripts
 from tests.integration.engine.test_equivalence import T0, Clock, _clear, _events, _everything
 
-EXAMPLES = 150
+#: Others in each run; a change of the script is tried with thousands.
+EXAMPLES = int(os.environ.get("OXYQ_TEST_EQUIVALENCE_EXAMPLES", "100"))
 
 
 @dataclass(frozen=True)
