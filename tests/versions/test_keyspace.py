@@ -18,8 +18,10 @@ REASONS = {
     "+ queue:through:last": "when work last got through a queue; only those who send canaries look at it",
     "+ worker:*.knows_canaries": "in what a process says of itself; the one before keeps to the fields that it knows",
 }
-#: There for moments only, or by chance, in either: what runs just now, and who had to wait.
-PASSING = re.compile(r"(:active|:limiter|:lock|:marker|:stalled|:stalled-check|:turns:bulk|:slowed|\.held)$")
+#: There for moments only, or by chance, in either: what runs just now, who had to wait, whether a minute went by.
+PASSING = re.compile(
+    r"(:active|:limiter|:lock|:marker|:stalled|:stalled-check|:metrics:(completed|failed):\*|:turns:bulk|:slowed|\.held)$"
+)
 
 
 @pytest.mark.timeout(120)

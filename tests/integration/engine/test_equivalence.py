@@ -228,6 +228,7 @@ def hub(loop: asyncio.Runner, redis_server: object) -> Iterator[Hub]:
     loop.run(made.close())
 
 
+@pytest.mark.timeout(180)
 @given(scene=scenes)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_batch_leaves_behind_what_bullmqs_scripts_do(

@@ -111,6 +111,7 @@ def hub(loop: asyncio.Runner, redis_server: object) -> Iterator[Hub]:
     loop.run(made.close())
 
 
+@pytest.mark.timeout(180)
 @given(scene=scenes)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_batch_of_new_jobs_leaves_behind_what_bullmqs_scripts_do(
