@@ -17,7 +17,7 @@ from oxyq.campaigns.intake import CampaignIntake
 from oxyq.campaigns.planning import CampaignPlanning
 from oxyq.campaigns.release import CampaignRelease
 from oxyq.cli.recipients import Form, hand_on, opened
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.simulator import customer_message
 from oxyq.jobs import CampaignContent, parse_new
 from oxyq.limits import NumberSettings, RateLimit

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.hub import Hub
 from oxyq.engine.json_text import as_int, decode_json, encode_json
-from oxyq.engine.scripts import as_text, now_ms
+from oxyq.engine.scripts import as_text
 from oxyq.outcomes import JsonValue
 
 #: What no address of a page, and no error, needs; a detail that is longer is cut.

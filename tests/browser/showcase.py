@@ -14,7 +14,7 @@ from typing import Final
 from playwright.sync_api import Page, sync_playwright
 
 from oxyq.app import App
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.simulator import NEVER_GETS_THROUGH, NOT_ON_WHATSAPP, customer_message
 from oxyq.limits import RateLimit
 from oxyq.organizations import demo_organization

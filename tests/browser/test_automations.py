@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.jobs import Automation, decode
 from tests.browser.conftest import (
     ORGANIZATION,

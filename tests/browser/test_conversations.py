@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from oxyq.clock import now_ms
 from oxyq.conversations.store import Place
-from oxyq.engine.scripts import now_ms
 from oxyq.gateways.simulator import read_log
 from tests.browser.conftest import ORGANIZATION, PHONE, Shop, Visitor, check_accessibility, check_fits, wire_bytes
 

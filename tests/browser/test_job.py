@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from oxyq.clock import now_ms
 from oxyq.engine import Job, Worker
-from oxyq.engine.scripts import now_ms
 from oxyq.operating.found_job import JobPlace
 from tests.browser.conftest import (
     ORGANIZATION,

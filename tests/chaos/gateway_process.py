@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.local.cloud import LocalCloud
 from oxyq.gateways.local.server import Received
 from oxyq.gateways.local.serving import CutReply

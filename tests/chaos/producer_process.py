@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from oxyq.app import App, open_app
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import QueueUnavailable
 from oxyq.settings import load_settings
 from tests.chaos.journal import Journal, read

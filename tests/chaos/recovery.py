@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import redis
 
 from oxyq.app import App
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import QueueUnavailable
 from tests.chaos.journal import Reader
 from tests.chaos.looking import Look

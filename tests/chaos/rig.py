@@ -19,7 +19,7 @@ import oxyq
 from oxyq.access.tokens import issue
 from oxyq.answering import ConversationSettings
 from oxyq.app import App, open_app
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.instances import Instance
 from oxyq.limits import NumberSettings, RateLimit
 from oxyq.organizations import demo_organization

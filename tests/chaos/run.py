@@ -10,7 +10,7 @@ from typing import Final
 import redis
 
 from oxyq.app import App
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.numbers import contact_key
 from tests.chaos.evidence import Ending, Evidence, Struck
 from tests.chaos.journal import read

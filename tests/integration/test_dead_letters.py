@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import redis.asyncio
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import DeadLetter, DeadLetters, Filter
 from oxyq.engine import Hub, Job, Queue, Unrecoverable, Worker
 from oxyq.engine.options import Entry
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.operating.error_classes import known_error
 from oxyq.outcomes import Discard

@@ -7,7 +7,7 @@ import pytest
 import redis.asyncio
 
 from oxyq import redis_keys
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import ConfigurationError, InvalidPayload, QueueUnavailable
 from oxyq.instances import LONGEST_SECRET, Instance, InstanceStore
 from oxyq.jobs import parse_new

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import DeadLetters
 from oxyq.engine import Hub, JobOptions, Keep, Queue
 from oxyq.engine.attempt import Rules, dead_letter_id, decide
@@ -29,7 +30,7 @@ from oxyq.engine.connection import Reply
 from oxyq.engine.exchange import Answer, Exchange
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
-from oxyq.engine.scripts import FetchRules, QueueScripts, as_text, is_plain, now_ms
+from oxyq.engine.scripts import FetchRules, QueueScripts, as_text, is_plain
 from oxyq.engine.settlement import HandedBack, Settlement
 from oxyq.errors import IdConflict
 from oxyq.outcomes import Done, Failed, Later

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio
 
+from oxyq.clock import now_ms
 from oxyq.engine import Hub, Queue, Worker
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import IdConflict, InvalidPayload, QueueUnavailable
 from oxyq.producer import Producer
 from oxyq.queues import POLICIES, REMEMBER_SECONDS

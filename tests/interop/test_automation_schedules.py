@@ -12,8 +12,8 @@ from oxyq.automations.schedules import AutomationSchedules
 from oxyq.automations.selection import Selection
 from oxyq.automations.waiting import WaitingAutomations
 from oxyq.automations.withdrawals import Withdrawals
+from oxyq.clock import now_ms
 from oxyq.engine import Hub, Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.jobs import parse_new
 from oxyq.organizations import Organization
 from oxyq.producer import Producer

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from oxyq.clock import now_ms
 from oxyq.engine import Entry, JobOptions, Unrecoverable
-from oxyq.engine.scripts import now_ms
 from tests.interop.our_worker import Held, echo
 
 STATES = ("active", "waiting", "waiting-children", "prioritized", "completed", "failed", "delayed")

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from oxyq.engine.scripts import FetchRules, now_ms
+from oxyq.clock import now_ms
+from oxyq.engine.scripts import FetchRules
 from oxyq.maintenance.rescue import given_up
 from oxyq.queues import POLICIES
 

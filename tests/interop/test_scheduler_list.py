@@ -8,8 +8,8 @@ import redis.asyncio
 from oxyq.automations.scheduler_list import SchedulerList
 from oxyq.automations.schedules import AutomationSchedules
 from oxyq.automations.withdrawals import Withdrawals
+from oxyq.clock import now_ms
 from oxyq.engine import Hub, Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.producer import Producer
 from oxyq.queues import POLICIES
 from tests.interop.node_peer import Node

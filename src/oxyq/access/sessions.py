@@ -15,7 +15,7 @@ from oxyq.access.permissions import people_only
 from oxyq.access.revocations import Revocations
 from oxyq.access.secret import digest_of, new_secret
 from oxyq.access.tokens import Principal
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import NotFound
 from oxyq.redis_connection import as_unavailable
 

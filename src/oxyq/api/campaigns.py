@@ -27,7 +27,7 @@ from oxyq.campaigns.campaign import STATES, State
 from oxyq.campaigns.catalogue import Catalogue
 from oxyq.campaigns.overview import preview_json
 from oxyq.campaigns.preview import SHOWN, Previewing
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import CampaignRequest, MetaTemplate, parse_new
 from oxyq.producer import check_start

@@ -20,7 +20,7 @@ from oxyq.campaigns.intake import CampaignIntake, Filling
 from oxyq.campaigns.planning import content_of
 from oxyq.campaigns.recipient_files import RecipientReader, Row, recipient_reader
 from oxyq.campaigns.recipient_row import add_rows
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import IdConflict, NotAllowed
 from oxyq.jobs import CampaignContent, wire
 from oxyq.producer import check_start

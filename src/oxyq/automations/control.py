@@ -5,7 +5,7 @@ from typing import Final
 from oxyq.automations.selection import Selection
 from oxyq.automations.waiting import WaitingAutomation, WaitingAutomations
 from oxyq.automations.withdrawals import Withdrawals, next_millisecond
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import Automation, parse_new
 from oxyq.producer import LATE_MS, Producer

@@ -6,9 +6,10 @@ from typing import Final
 
 from oxyq.automations.schedules import AutomationSchedules
 from oxyq.automations.withdrawals import SCHEDULE_FIELD
+from oxyq.clock import now_ms
 from oxyq.engine.queue import Queue
 from oxyq.engine.schedulers import StoredScheduler, next_cron_ms
-from oxyq.engine.scripts import as_text, now_ms
+from oxyq.engine.scripts import as_text
 from oxyq.errors import InvalidPayload, NotAllowed, NotFound
 from oxyq.jobs import Automation, parse_stored, wire
 from oxyq.producer import Producer

@@ -8,9 +8,9 @@ from typing import Final
 
 from oxyq.automations.schedule import Schedule
 from oxyq.automations.withdrawals import SCHEDULE_FIELD, Withdrawals
+from oxyq.clock import now_ms
 from oxyq.engine.queue import Queue
 from oxyq.engine.schedulers import StoredScheduler
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import Automation, parse_new, parse_stored, wire
 from oxyq.organizations import Organization

@@ -12,8 +12,8 @@ import redis.asyncio
 from oxyq import redis_keys
 from oxyq.automations.forward import set_forward
 from oxyq.automations.selection import Selection, names_of
+from oxyq.clock import now_ms
 from oxyq.engine.options import LONGEST_DELAY_MS
-from oxyq.engine.scripts import now_ms
 from oxyq.jobs import Automation
 from oxyq.redis_connection import as_unavailable
 

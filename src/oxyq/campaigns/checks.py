@@ -13,9 +13,9 @@ from oxyq.campaigns.planning import content_of
 from oxyq.campaigns.preview import Preview, Previewing, expected
 from oxyq.campaigns.rows import UploadedRow
 from oxyq.campaigns.store import READY_SECONDS, CampaignStore
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
 from oxyq.engine.hub import Hub
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import NotAllowed
 from oxyq.jobs import CampaignContent
 from oxyq.organizations import Organization

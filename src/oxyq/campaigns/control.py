@@ -9,8 +9,8 @@ from oxyq.campaigns.campaign import Campaign, State
 from oxyq.campaigns.intake import CampaignIntake
 from oxyq.campaigns.rows import OpenSend
 from oxyq.campaigns.store import CampaignStore
+from oxyq.clock import now_ms
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import NotAllowed, NotFound
 from oxyq.jobs import CampaignRequest
 from oxyq.organizations import OrganizationStore

@@ -12,7 +12,7 @@ from oxyq.campaigns.campaign import Campaign
 from oxyq.campaigns.rendering import render_for
 from oxyq.campaigns.rows import ROWS_PER_PIECE, UploadedRow
 from oxyq.campaigns.store import CampaignStore
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import IdConflict, InvalidPayload, NotFound
 from oxyq.jobs import MAX_RECIPIENTS, CampaignContent, wire
 from oxyq.numbers import canonical_number

@@ -4,7 +4,7 @@ from oxyq.campaigns.campaign import Campaign
 from oxyq.campaigns.eta import Estimate, Pace
 from oxyq.campaigns.preview import Preview
 from oxyq.campaigns.progress import expected_end, progress
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
 from oxyq.pacing.limiter import Limiter

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from oxyq.clock import now_ms
 from oxyq.conversations.store import Chat, ConversationStore
 from oxyq.conversations.take_over import TakeOver
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import ConfigurationError, NotAllowed, NotFound
 from oxyq.gateways.base import NeverWill
 from oxyq.gateways.by_instance import Gateways

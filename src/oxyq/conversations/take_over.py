@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
+from oxyq.clock import now_ms
 from oxyq.conversations.entry import HistoryLine
 from oxyq.conversations.identity import Identities, addresses
 from oxyq.conversations.store import ConversationStore, Place
-from oxyq.engine.scripts import now_ms
 from oxyq.gateways.news import PersonWrote
 from oxyq.jobs import PersonReply
 from oxyq.organizations import Organization

@@ -9,10 +9,10 @@ from oxyq.access.sessions import Session, Sessions
 from oxyq.api.access import DoorKeeper
 from oxyq.api.deadline import redis_deadline
 from oxyq.audit import AuditLog
+from oxyq.clock import now_ms
 from oxyq.dashboard.formats import Formats
 from oxyq.dashboard.visit import Visit
 from oxyq.dashboard.words import LANGUAGES, Language, preferred, speaker
-from oxyq.engine.scripts import now_ms
 from oxyq.organizations import Organization, RecentOrganizations
 
 COOKIE: Final = "__Secure-oxyq"

@@ -8,10 +8,10 @@ from fastapi import Request, Response
 
 from oxyq.api.access import no_organization, tell_audit
 from oxyq.api.deadline import redis_deadline
+from oxyq.clock import now_ms
 from oxyq.dashboard.formats import Formats
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import Visit, visit
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import NotFound
 from oxyq.organizations import Organization, OrganizationStore
 

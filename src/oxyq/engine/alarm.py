@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from oxyq.clock import now_ms
 from oxyq.engine.markers import Markers
-from oxyq.engine.scripts import now_ms
 
 #: A rate limit is looked at again after this long at most, in case Node lifted it by hand (BullMQ does the same).
 LONGEST_LIMIT_SLEEP_MS = 30_000

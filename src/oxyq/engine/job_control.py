@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from oxyq.clock import now_ms
 from oxyq.engine.connection import Reply
 from oxyq.engine.json_text import encode_json
 from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.engine.record import JobRecord, read_record
-from oxyq.engine.scripts import QueueScripts, Sight, as_text, now_ms
+from oxyq.engine.scripts import QueueScripts, Sight, as_text
 from oxyq.engine.settlement import RawJob
 from oxyq.engine.turns import TURNS_FROM
 from oxyq.errors import InvalidPayload

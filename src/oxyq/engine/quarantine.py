@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from oxyq.clock import now_ms
 from oxyq.engine.attempt import Rules, dead_letter_id
 from oxyq.engine.events import EngineEvent, JobQuarantined, WorkerTrouble
 from oxyq.engine.job import MalformedJob, has_sound_parent
 from oxyq.engine.json_text import encode_json
-from oxyq.engine.scripts import NewJob, QueueScripts, now_ms
+from oxyq.engine.scripts import NewJob, QueueScripts
 from oxyq.engine.settlement import Burial, FailedForGood, RawJob
 from oxyq.errors import QueueUnavailable
 from oxyq.outcomes import JsonValue

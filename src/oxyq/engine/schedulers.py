@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from oxyq.clock import now_ms
 from oxyq.engine.connection import RedisReplyError, Reply
 from oxyq.engine.job import Job
 from oxyq.engine.json_text import as_int, decode_json, encode_json
-from oxyq.engine.scripts import QueueScripts, as_text, now_ms
+from oxyq.engine.scripts import QueueScripts, as_text
 from oxyq.errors import InvalidPayload
 from oxyq.outcomes import JsonValue
 

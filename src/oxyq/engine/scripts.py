@@ -10,7 +10,6 @@ import importlib.metadata
 import importlib.util
 import json
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from typing import Final, cast
 
 import msgpack
 
+from oxyq.clock import now_ms
 from oxyq.engine.connection import Argument, Connection, Reply
 from oxyq.engine.json_text import as_int
 from oxyq.engine.keys import THROUGH_MS, QueueKeys
@@ -244,11 +244,6 @@ def pack(value: object) -> bytes:
     """Encode for the scripts (msgpack); ids that are not UTF-8 survive."""
     packed: bytes = msgpack.packb(value, unicode_errors="surrogateescape")
     return packed
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch by this machine's clock, which is what BullMQ's scores are made of."""
-    return int(time.time() * 1000)
 
 
 class QueueScripts:

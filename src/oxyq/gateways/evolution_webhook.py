@@ -8,7 +8,7 @@ from typing import Final
 
 import jwt
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.base import BadSignature
 from oxyq.gateways.gathering import Gathering, body_of

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.news import Inbound
 from oxyq.jobs import MAX_LABEL_CHARACTERS, MAX_TEXT_CHARACTERS, Id, MessageType, Milliseconds, check_text
 from oxyq.numbers import is_hidden, sender_address

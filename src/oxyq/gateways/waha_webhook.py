@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.base import BadSignature
 from oxyq.gateways.gathering import Gathering, body_of

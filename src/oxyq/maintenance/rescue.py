@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+from oxyq.clock import now_ms
 from oxyq.engine.attempt import Rules, bury
 from oxyq.engine.backoff import BackoffRules
 from oxyq.engine.job import Job, MalformedJob
 from oxyq.engine.quarantine import malformed
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import NOBODY, FetchRules, now_ms
+from oxyq.engine.scripts import NOBODY, FetchRules
 from oxyq.engine.settlement import FailedForGood, Keep, RawJob
 from oxyq.queues import DEAD_LETTER, QueuePolicy
 

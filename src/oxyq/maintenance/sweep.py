@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import DeadLetters
 from oxyq.engine.attempt import dead_letter, dead_letter_id
 from oxyq.engine.hub import Hub
@@ -11,7 +12,7 @@ from oxyq.engine.json_text import encode_json
 from oxyq.engine.keys import CANARY_ID
 from oxyq.engine.quarantine import unreadable_letter
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import NOBODY, now_ms
+from oxyq.engine.scripts import NOBODY
 from oxyq.engine.settlement import Burial, RawJob
 from oxyq.outcomes import JsonValue
 from oxyq.queues import DEAD_LETTER

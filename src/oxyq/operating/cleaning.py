@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from oxyq.clock import now_ms
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.operating.bulk.task import Task, TaskOrder
 from oxyq.operating.bulk.tasks import BulkTasks
 from oxyq.operating.job_tasks.kinds import CLEAN, OLDER_THAN_MS

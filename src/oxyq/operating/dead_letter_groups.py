@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import PAGE, DeadLetter, DeadLetters, Filter
-from oxyq.engine.scripts import now_ms
 from oxyq.operating.dead_letter_index import DeadLetterIndex, Place, Shelf
 from oxyq.operating.error_classes import KnownError
 

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import DeadLetters
 from oxyq.engine.job import Job, MalformedJob
 from oxyq.engine.job_control import Refused
-from oxyq.engine.scripts import FetchRules, now_ms
+from oxyq.engine.scripts import FetchRules
 from oxyq.engine.settlement import RawJob
 from oxyq.errors import InvalidPayload, NotAllowed
 from oxyq.maintenance.rescue import given_up

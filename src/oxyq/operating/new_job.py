@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_orig
 
 from pydantic.fields import FieldInfo
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload, NotAllowed
 from oxyq.jobs import (
     MAX_ID_CHARACTERS,

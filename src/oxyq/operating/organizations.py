@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import parse_new, parse_stored, wire
 from oxyq.organizations import Organization, OrganizationStore

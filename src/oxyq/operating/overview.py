@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import DeadLetters
 from oxyq.engine.connection import RedisReplyError
 from oxyq.engine.hub import Hub
 from oxyq.engine.json_text import as_int
 from oxyq.engine.queue import DELAYED_SHIFT, Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.engine.stored_options import read_options
 from oxyq.operating.finish_rate import Finished, FinishRates
 from oxyq.operating.redis_health import RedisHealth, RedisHealthCheck

@@ -10,6 +10,7 @@ from oxyq import redis_keys
 from oxyq.automations.last_wrote import LastWrote
 from oxyq.automations.lateness import due_ms, late_ms
 from oxyq.automations.withdrawals import Withdrawals
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
 from oxyq.conversations.entry import digest
 from oxyq.conversations.identity import addresses
@@ -19,7 +20,7 @@ from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job, MalformedJob
 from oxyq.engine.queue import Queue
 from oxyq.engine.schedulers import ends_ms
-from oxyq.engine.scripts import NOBODY, now_ms
+from oxyq.engine.scripts import NOBODY
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import Automation, CampaignSend, InboundMessage, PersonReply, decode
 from oxyq.numbers import contact_key

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import ConfigurationError, InvalidPayload
 from oxyq.limits import LaneLimits, Level
 from oxyq.organizations import Organization

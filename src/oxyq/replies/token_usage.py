@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import redis.asyncio
 
 from oxyq import redis_keys
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.organizations import Organization
 from oxyq.redis_connection import as_unavailable
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.connection import Argument, ConnectionLost, Reply
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
 from oxyq.engine.lua_runner import Script, ScriptRunner
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import QueueUnavailable
 from oxyq.organizations import FrequencyCap
 

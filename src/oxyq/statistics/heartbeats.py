@@ -13,9 +13,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.hub import Hub
 from oxyq.engine.lua_runner import Script, ScriptRunner
-from oxyq.engine.scripts import as_text, now_ms
+from oxyq.engine.scripts import as_text
 
 #: A heartbeat is one command. An idle process may send 12 a minute beside its canaries, and sends 10 without it: 3 that
 #: wait for markers, 6 that look for stalled jobs, 1 for the weights; and in every third minute 4 of the sweep.

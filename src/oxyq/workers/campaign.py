@@ -9,9 +9,9 @@ from oxyq.campaigns.planning import CampaignPlanning
 from oxyq.campaigns.progress import progress
 from oxyq.campaigns.release import REFILL_AT, CampaignRelease
 from oxyq.campaigns.store import CampaignStore
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
 from oxyq.engine.job import Job
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.base import ContactSuppressed
 from oxyq.gateways.outbound import OutboundText

@@ -1,9 +1,9 @@
 """What reminders and follow-ups said stands in the chat too: whoever answers them is understood."""
 
+from oxyq.clock import now_ms
 from oxyq.conversations.entry import HistoryLine
 from oxyq.conversations.identity import Identities, addresses
 from oxyq.conversations.store import ConversationStore, Place
-from oxyq.engine.scripts import now_ms
 from oxyq.jobs import Automation
 from oxyq.outcomes import Done, Outcome
 from oxyq.sending.lanes import first_instance

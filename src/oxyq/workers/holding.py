@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Final
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import as_text, now_ms
+from oxyq.engine.scripts import as_text
 from oxyq.errors import QueueUnavailable
 from oxyq.outcomes import Later
 from oxyq.workers.runner import Organizations

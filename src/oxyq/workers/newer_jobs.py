@@ -3,11 +3,11 @@
 from typing import Final
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.events import WorkerTrouble
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.json_text import as_int
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import NewerPayload, QueueUnavailable
 from oxyq.outcomes import Discard, Later
 from oxyq.telemetry.events import Telemetry

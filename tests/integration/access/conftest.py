@@ -9,8 +9,8 @@ from oxyq.access.attempts import LoginAttempts
 from oxyq.access.login_links import LoginLinks
 from oxyq.access.revocations import Revocations
 from oxyq.access.sessions import Sessions
+from oxyq.clock import now_ms
 from oxyq.engine.hub import Hub
-from oxyq.engine.scripts import now_ms
 
 
 class Clock:

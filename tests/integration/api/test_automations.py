@@ -11,7 +11,7 @@ from oxyq.api.automations import Move
 from oxyq.app import App
 from oxyq.automations.schedule import Schedule
 from oxyq.automations.selection import Selection
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.jobs import parse_new
 from tests.integration.api.conftest import As
 from tests.integration.api.payloads import AUTOMATION

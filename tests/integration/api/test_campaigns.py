@@ -15,7 +15,7 @@ from structlog.testing import CapturingLogger
 
 from oxyq.api.application import create_api
 from oxyq.app import App, open_app
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.jobs import CampaignContent, parse_new
 from oxyq.organizations import Organization
 from oxyq.settings import Settings

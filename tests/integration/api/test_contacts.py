@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from oxyq.app import App
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from tests.integration.api.conftest import As
 
 pytestmark = pytest.mark.usefixtures("shops")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from oxyq.app import App
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.news import PersonWrote
 from tests.integration.api.conftest import As
 

@@ -10,9 +10,9 @@ import pytest
 from oxyq.app import App
 from oxyq.audit import Wanted
 from oxyq.automations.selection import Selection
+from oxyq.clock import now_ms
 from oxyq.conversations.entry import digest
 from oxyq.engine import Job, Unrecoverable, Worker
-from oxyq.engine.scripts import now_ms
 from oxyq.jobs import Automation, CampaignSend, InboundMessage, parse_new, parse_stored, wire
 from oxyq.operating.bulk.task import Task
 from oxyq.redis_keys import message

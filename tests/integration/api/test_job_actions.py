@@ -9,8 +9,8 @@ import pytest
 
 from oxyq.app import App
 from oxyq.audit import Wanted
+from oxyq.clock import now_ms
 from oxyq.engine import Worker
-from oxyq.engine.scripts import now_ms
 from oxyq.operating.new_job import MODELS
 from tests.integration.api.conftest import As
 from tests.integration.api.payloads import AUTOMATION, CAMPAIGN, MESSAGE

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from oxyq.access.tokens import Principal
 from oxyq.api.application import create_api
 from oxyq.app import App
+from oxyq.clock import now_ms
 from oxyq.dashboard.entrance import COOKIE
-from oxyq.engine.scripts import now_ms
 from oxyq.operating.bulk.task import TaskOrder
 from oxyq.outcomes import JsonValue
 from tests.integration.api.conftest import As

@@ -13,10 +13,11 @@ from oxyq.automations.last_wrote import LastWrote
 from oxyq.automations.schedules import AutomationSchedules
 from oxyq.automations.waiting import WaitingAutomations
 from oxyq.automations.withdrawals import Withdrawals
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
 from oxyq.engine import Hub, Queue
 from oxyq.engine.job import Job
-from oxyq.engine.scripts import FetchRules, now_ms
+from oxyq.engine.scripts import FetchRules
 from oxyq.engine.settlement import Completed, Delayed, Keep, Settlement
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.none import NoGateway

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from oxyq.automations.selection import Selection
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.base import NotReady
 from oxyq.gateways.outbound import Outbound, Receipt
 from oxyq.limits import RateLimit

@@ -7,7 +7,7 @@ import pytest
 from oxyq.automations import control, waiting
 from oxyq.automations.schedule import Schedule
 from oxyq.automations.selection import Selection
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import Automation, decode, parse_new
 from oxyq.outcomes import Done

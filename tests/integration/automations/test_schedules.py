@@ -8,7 +8,7 @@ import pytest
 
 from oxyq.automations.schedule import Schedule
 from oxyq.automations.schedules import SavedSchedule
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import parse_new
 from oxyq.organizations import Organization

@@ -5,7 +5,7 @@ import redis.asyncio
 
 from oxyq.automations.selection import Selection
 from oxyq.automations.withdrawals import WITHDRAWN_SECONDS
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.jobs import Automation, parse_new, wire
 from oxyq.outcomes import Done
 from tests.integration.automations.conftest import ANA, BIA, ORG, Desk

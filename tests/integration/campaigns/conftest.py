@@ -12,8 +12,8 @@ from oxyq.campaigns.intake import CampaignIntake
 from oxyq.campaigns.planning import CampaignPlanning
 from oxyq.campaigns.release import CampaignRelease
 from oxyq.campaigns.store import CampaignStore
+from oxyq.clock import now_ms
 from oxyq.engine import Hub, Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.none import NoGateway
 from oxyq.jobs import CampaignContent, CampaignRequest, parse_new

@@ -5,7 +5,7 @@ import redis.asyncio
 
 from oxyq import redis_keys
 from oxyq.campaigns.intake import CampaignIntake
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import IdConflict, InvalidPayload, NotFound
 from tests.integration.campaigns.conftest import ORG, Desk, content, numbers
 

@@ -12,8 +12,8 @@ from oxyq.campaigns.intake import CampaignIntake
 from oxyq.campaigns.preview import Previewing, Shown
 from oxyq.campaigns.report import report
 from oxyq.campaigns.rows import PlannedRow
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import IdConflict, InvalidPayload
 from oxyq.jobs import send_job_id
 from oxyq.outcomes import JsonValue

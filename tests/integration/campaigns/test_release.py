@@ -6,7 +6,8 @@ import pytest
 
 from oxyq.campaigns.release import WINDOW
 from oxyq.campaigns.rows import OpenSend
-from oxyq.engine.scripts import FetchRules, now_ms
+from oxyq.clock import now_ms
+from oxyq.engine.scripts import FetchRules
 from oxyq.engine.settlement import Delayed
 from oxyq.errors import NotAllowed, NotFound, QueueUnavailable
 from oxyq.gateways.by_instance import Gateways

@@ -12,8 +12,8 @@ from oxyq.campaigns.overview import CampaignOverview
 from oxyq.campaigns.preview import Previewing
 from oxyq.campaigns.progress import progress
 from oxyq.campaigns.report import COLUMNS, Format, report
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.none import NoGateway

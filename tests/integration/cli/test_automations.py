@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from tests.command_line import CommandLine, Ended
 
 HOUR = 3_600_000

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from oxyq.app import App
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.news import PersonWrote
 from tests.command_line import CommandLine
 

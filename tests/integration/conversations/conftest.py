@@ -11,7 +11,7 @@ import pytest
 
 from oxyq.answering import AiSettings, ConversationSettings
 from oxyq.app import App, Workers, open_app
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.simulator import Received, read_log
 from oxyq.organizations import Organization, demo_organization
 from oxyq.outcomes import JsonValue

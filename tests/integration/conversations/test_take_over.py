@@ -5,8 +5,8 @@ import asyncio
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.conversations.store import Place
-from oxyq.engine.scripts import now_ms
 from oxyq.gateways.news import PersonWrote
 from oxyq.replies.turn import Turn
 from tests.integration.conversations.conftest import ANA, BIA, OWNER, Shop

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from oxyq.clock import now_ms
 from oxyq.conversations.store import Place
-from oxyq.engine.scripts import now_ms
 from oxyq.replies.errors import AiUnavailable
 from oxyq.replies.turn import Turn
 from tests.integration.conversations.conftest import ANA, BIA, OWNER, Shop

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from oxyq.clock import now_ms
 from oxyq.engine import Entry, JobOptions, Rate
-from oxyq.engine.scripts import now_ms
 
 pytestmark = pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
 SELDOM = {"stalled_interval_seconds": 300, "lock_seconds": 300}

@@ -5,13 +5,14 @@ import json
 
 import pytest
 
+from oxyq.clock import now_ms
 from oxyq.engine import Entry, JobOptions, Turns
 from oxyq.engine.attempt import Rules, bury
 from oxyq.engine.backoff import BackoffRules
 from oxyq.engine.events import JobCompleted, JobFailed, JobLost
 from oxyq.engine.job import Job
 from oxyq.engine.job_control import LONGEST_FIELD, LOWEST_PRIORITY, ChildCounts, Relative
-from oxyq.engine.scripts import FetchRules, now_ms
+from oxyq.engine.scripts import FetchRules
 from oxyq.engine.settlement import Completed, Keep
 from oxyq.errors import InvalidPayload
 from tests.integration.engine.journal import Journal

@@ -7,10 +7,11 @@ from collections import Counter
 
 import pytest
 
+from oxyq.clock import now_ms
 from oxyq.engine import Entry, JobOptions, Queue, Rate, Turns, exchange
 from oxyq.engine.events import JobCompleted, JobFailed, JobQuarantined
 from oxyq.engine.keys import QueueKeys
-from oxyq.engine.scripts import FetchRules, NewJob, QueueScripts, now_ms
+from oxyq.engine.scripts import FetchRules, NewJob, QueueScripts
 from oxyq.engine.settlement import HandedBack
 from oxyq.errors import ConfigurationError
 from tests.integration.engine.journal import Journal

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oxyq.clock import now_ms
 from oxyq.engine import Hub, Turns
 from oxyq.engine.keys import QueueKeys
-from oxyq.engine.scripts import FetchRules, NewJob, QueueScripts, now_ms
+from oxyq.engine.scripts import FetchRules, NewJob, QueueScripts
 from oxyq.engine.settlement import Completed, Delayed, HandedBack, Keep, Retried, Settlement
 
 OWN = 5

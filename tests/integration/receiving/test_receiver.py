@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import QueueUnavailable
 from oxyq.gateways.news import ConnectionNews, Dropped, Inbound, PersonWrote, Preference
 from oxyq.instances import Instance

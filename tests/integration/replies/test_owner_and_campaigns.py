@@ -6,7 +6,7 @@ import pytest
 
 from oxyq import redis_keys
 from oxyq.campaigns.for_owners import CampaignsForOwners
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.replies.owner import OwnerDesk
 from oxyq.replies.pending import RedisPending
 from tests.integration.campaigns.conftest import ORG, Desk, desk, hub, numbers

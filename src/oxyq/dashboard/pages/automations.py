@@ -12,13 +12,13 @@ from oxyq.api.access import DoorKeeper, caller, no_organization, permitted
 from oxyq.api.deadline import carried_through, redis_deadline
 from oxyq.api.query import query_parameters
 from oxyq.app import App
+from oxyq.clock import now_ms
 from oxyq.dashboard.forms import Form, read_form
 from oxyq.dashboard.live import Topic
 from oxyq.dashboard.organization import Chooser, named, told_in_its_time
 from oxyq.dashboard.problems import Problems
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import Visit, visit
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import Automation
 from oxyq.operating.found_job import FoundJob, JobPlace

@@ -21,6 +21,7 @@ from oxyq.campaigns.progress import expected_end
 from oxyq.campaigns.recipient_search import Search
 from oxyq.campaigns.recipients import Recipients
 from oxyq.campaigns.row_streams import Mark
+from oxyq.clock import now_ms
 from oxyq.dashboard.campaign_story import CampaignStory, campaign_page, moment
 from oxyq.dashboard.forms import read_form
 from oxyq.dashboard.live import Topic
@@ -28,7 +29,6 @@ from oxyq.dashboard.organization import Chooser, named, told_in_its_time
 from oxyq.dashboard.problems import Problems
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import Visit, visit
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import NotFound
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue

@@ -16,13 +16,13 @@ from oxyq.campaigns.recipient import masked
 from oxyq.campaigns.recipient_search import Group, Search
 from oxyq.campaigns.recipients import Page, Recipients
 from oxyq.campaigns.row_streams import Mark
+from oxyq.clock import now_ms
 from oxyq.dashboard.campaign_story import CampaignStory
 from oxyq.dashboard.live import Topic
 from oxyq.dashboard.organization import Chooser, named, told_in_its_time
 from oxyq.dashboard.problems import Problems
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import visit
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
 
 SHOWN: Final = 50

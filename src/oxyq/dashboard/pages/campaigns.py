@@ -11,12 +11,12 @@ from oxyq.api.deadline import redis_deadline
 from oxyq.app import App
 from oxyq.campaigns.campaign import Campaign, State
 from oxyq.campaigns.catalogue import Catalogue
+from oxyq.clock import now_ms
 from oxyq.dashboard.campaign_story import CampaignStory
 from oxyq.dashboard.live import Topic
 from oxyq.dashboard.organization import Chooser, named, told_in_its_time
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import Visit, visit
-from oxyq.engine.scripts import now_ms
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
 

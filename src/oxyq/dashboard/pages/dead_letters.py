@@ -10,12 +10,12 @@ from oxyq.api.access import DoorKeeper, caller, no_organization, tell_audit
 from oxyq.api.deadline import redis_deadline
 from oxyq.api.query import query_parameters
 from oxyq.app import App
+from oxyq.clock import now_ms
 from oxyq.dashboard.forms import Form, read_form
 from oxyq.dashboard.live import Topic
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import visit
 from oxyq.dead_letters import Filter
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import parse_new
 from oxyq.operating.bulk.task import MOST_PER_SECOND

@@ -10,6 +10,7 @@ from oxyq.api.access import DoorKeeper, caller, require_organization, tell_audit
 from oxyq.api.deadline import redis_deadline
 from oxyq.api.errors import as_api_error
 from oxyq.app import App
+from oxyq.clock import now_ms
 from oxyq.dashboard.forms import Form, read_form
 from oxyq.dashboard.live import Topic
 from oxyq.dashboard.pages.job import job_address
@@ -17,7 +18,6 @@ from oxyq.dashboard.payload_form import problems_by_field, read_payload_form
 from oxyq.dashboard.problems import Problems
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import Visit, visit
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import IdConflict, InvalidPayload, NotFound
 from oxyq.operating.new_job import MODELS, FormField, Kind, form_fields
 from oxyq.outcomes import JsonValue

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.gateways.json_parts import list_at, object_at, text_at
 from oxyq.gateways.local.faults import Fault
 from oxyq.gateways.local.server import LocalServer, Received, json_of, received_now

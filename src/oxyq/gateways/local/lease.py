@@ -10,7 +10,7 @@ from typing import Final
 import redis.asyncio
 
 from oxyq import redis_keys
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import NotAllowed
 from oxyq.redis_connection import as_unavailable
 

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from oxyq.clock import now_ms
 from oxyq.engine.json_text import decode_json
-from oxyq.engine.scripts import now_ms
 from oxyq.gateways.json_parts import text_at
 from oxyq.gateways.local.faults import ONCE, Fault, fault_of
 from oxyq.gateways.local.posting import Poster

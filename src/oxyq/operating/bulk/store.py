@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.connection import Argument, Reply
 from oxyq.engine.hub import Hub
 from oxyq.engine.json_text import encode_json
 from oxyq.engine.lua_runner import Script, ScriptRunner
-from oxyq.engine.scripts import as_text, now_ms
+from oxyq.engine.scripts import as_text
 from oxyq.errors import IdConflict
 from oxyq.operating.bulk.task import Tally, Task, TaskOrder, TaskState, read_task
 

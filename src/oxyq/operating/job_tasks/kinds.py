@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from oxyq.clock import now_ms
 from oxyq.dead_letters import DeadLetters
 from oxyq.engine.connection import RedisReplyError
 from oxyq.engine.json_text import as_int
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.maintenance.retry_failed import retry_one
 from oxyq.operating.bulk.task import Tally, TaskOrder
