@@ -6,6 +6,7 @@ import { Events } from "./events.mjs";
 import { Instances } from "./instances.mjs";
 import { Intake } from "./intake.mjs";
 import { MessageQueue } from "./message_queue.mjs";
+import { Metrics } from "./metrics.mjs";
 import { openRedis } from "./redis_client.mjs";
 import { redisKeys } from "./redis_keys.mjs";
 import { Sealer } from "./sealing.mjs";
@@ -37,11 +38,12 @@ export async function startBridge(settings, log) {
   const queue = new MessageQueue(adding, settings.prefix);
 
   const spool = await Spool.open(path.join(settings.spoolFolder, "inbound.jsonl"));
-  const intake = new Intake(queue, spool, settings.job, log);
+  const metrics = new Metrics();
+  const intake = new Intake(queue, spool, settings.job, log, metrics);
   const events = new Events(settings, log);
   await events.resume();
 
-  const parts = { settings, log, redis, keys, intake, events, bridge: randomBytes(8).toString("hex") };
+  const parts = { settings, log, metrics, redis, keys, intake, events, bridge: randomBytes(8).toString("hex") };
   const sealers = {
     authSealer: new Sealer(settings.key, "oxyq bridge auth"),
     sentSealer: new Sealer(settings.key, "oxyq bridge sent"),
@@ -50,7 +52,16 @@ export async function startBridge(settings, log) {
     const isWell = redis.status === "ready" && !intake.spooled;
     return { status: isWell ? "ok" : "degraded", instances: instances.states, spooled: intake.spooled };
   };
-  const server = await serve({ settings, log, health, sessions: { get: (id) => instances.get(id) } });
+  const measured = async () =>
+    metrics.text({
+      states: instances.states,
+      mostNumbers: settings.instances,
+      spooledMessages: intake.spooled,
+      spooledEvents: await events.waiting(),
+      isRedisUp: redis.status === "ready",
+    });
+  const sessions = { get: (id) => instances.get(id) };
+  const server = await serve({ settings, log, health, metrics, measured, sessions });
   const { port } = server.address();
   const url = settings.url ?? `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
   const instances = new Instances({ ...parts, ...sealers, url });

@@ -49,6 +49,12 @@ export class Events {
     (await this.#outboxes.get(instance)).add({ instance, event });
   }
 
+  /** How many wait for the API, in memory or on the disk. */
+  async waiting() {
+    const outboxes = await Promise.all(this.#outboxes.values());
+    return outboxes.reduce((sum, outbox) => sum + outbox.waiting, 0);
+  }
+
   async close() {
     await Promise.all([...this.#outboxes.values()].map(async (outbox) => (await outbox).close()));
   }
@@ -70,6 +76,10 @@ class Outbox {
   constructor(spool, settings, log) {
     Object.assign(this, { spool, settings, log });
     if (spool.count) this.#run();
+  }
+
+  get waiting() {
+    return this.#gathered.length + this.spool.count;
   }
 
   add(entry) {

@@ -20,9 +20,10 @@ export class Intake {
    * @param {import("./spool.mjs").Spool} spool
    * @param {object} options those of every job
    * @param {import("./logs.mjs").Log} log
+   * @param {import("./metrics.mjs").Metrics} metrics
    */
-  constructor(queue, spool, options, log) {
-    Object.assign(this, { queue, spool, options, log });
+  constructor(queue, spool, options, log, metrics) {
+    Object.assign(this, { queue, spool, options, log, metrics });
     if (spool.count) this.#run();
   }
 
@@ -40,6 +41,7 @@ export class Intake {
     if (!this.#seen.has(id)) {
       const taken = new Promise((resolve) => this.#waiting.push({ job: { id, data }, resolve }));
       this.#seen.set(id, taken);
+      taken.then(() => this.metrics.tookIn());
       this.#run();
     }
     return this.#seen.get(id);

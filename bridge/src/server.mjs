@@ -1,11 +1,12 @@
 // The bridge's HTTP side: what the Python side asks of it. On loopback unless told otherwise; every call but /health
-// carries a token that both sides derive from OXYQ_BRIDGE_KEY.
+// and /metrics carries a token that both sides derive from OXYQ_BRIDGE_KEY.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 
 import { contentToSend } from "./content.mjs";
 import { Failure } from "./failures.mjs";
+import { CONTENT_TYPE } from "./metrics.mjs";
 import { derived } from "./sealing.mjs";
 
 const MOST_BYTES = 64 * 1024;
@@ -14,6 +15,7 @@ const MOST_IDS = 1000;
 const MOST_TYPING_MS = 60_000;
 const BODY_MS = 10_000;
 const IDLE_MS = 120_000;
+const LOOPBACK = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
 
 const text = (body, name, pattern = /^[^\0]{1,200}$/) => {
   if (typeof body[name] !== "string" || !pattern.test(body[name]))
@@ -44,10 +46,10 @@ const ROUTES = {
 };
 
 /**
- * @param {{settings: {key: string, host: string, port: number}, health: () => object, sessions: {get(id: string): any},
- *   log: import("./logs.mjs").Log}} parts
+ * @param {{settings: import("./settings.mjs").Settings, health: () => object, measured: () => Promise<string>,
+ *   metrics: import("./metrics.mjs").Metrics, sessions: {get(id: string): any}, log: import("./logs.mjs").Log}} parts
  */
-export async function serve({ settings, health, sessions, log }) {
+export async function serve({ settings, health, measured, metrics, sessions, log }) {
   const token = digest(derived(settings.key, "oxyq bridge http").toString("hex"));
   const server = http.createServer({ requestTimeout: BODY_MS }, async (request, response) => {
     const answer = (status, body) => {
@@ -59,6 +61,10 @@ export async function serve({ settings, health, sessions, log }) {
     try {
       const { method, url = "/" } = request;
       if (method === "GET" && url === "/health") return answer(200, health());
+      if (method === "GET" && url === "/metrics") {
+        checkReader(request, settings);
+        return response.writeHead(200, { "Content-Type": CONTENT_TYPE }).end(await measured());
+      }
       checkToken(request, token);
       const [, id, action = ""] = url.match(/^\/instances\/([^/?]+)(?:\/([a-z]+))?$/) ?? [];
       const route = ROUTES[`${method} ${action}`];
@@ -66,7 +72,7 @@ export async function serve({ settings, health, sessions, log }) {
       const body = method === "POST" ? await readBody(request) : {};
       const session = sessions.get(decoded(id));
       if (!session) throw new Failure("not_here", "this bridge does not have this instance");
-      const result = await route(session, body);
+      const result = await (action === "messages" ? counted(metrics, () => route(session, body)) : route(session, body));
       answer(result === undefined ? 204 : 200, result);
     } catch (error) {
       if (error instanceof Failure) return answer(error.status, error.body);
@@ -79,6 +85,27 @@ export async function serve({ settings, health, sessions, log }) {
   server.listen(settings.port, settings.host);
   await once(server, "listening");
   return server;
+}
+
+async function counted(metrics, send) {
+  const since = performance.now();
+  try {
+    const result = await send();
+    metrics.sendEnded("sent", performance.now() - since);
+    return result;
+  } catch (error) {
+    metrics.sendEnded(error instanceof Failure ? error.kind : "failed", performance.now() - since);
+    throw error;
+  }
+}
+
+/** As the Python side has it: with a token only who shows it; without one this machine, and in production nobody. */
+function checkReader(request, { metricsToken, isProduction }) {
+  if (metricsToken !== undefined) return checkToken(request, digest(metricsToken));
+  const { headers, socket } = request;
+  const isForwarded = "forwarded" in headers || "x-forwarded-for" in headers;
+  if (isProduction || isForwarded || !LOOPBACK.has(socket.remoteAddress))
+    throw new Failure("unauthorized", "set OXYQ_METRICS_TOKEN for the bridge, and send it: Authorization: Bearer …");
 }
 
 function checkToken({ headers }, token) {

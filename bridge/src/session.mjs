@@ -44,7 +44,7 @@ export class Session {
   /**
    * @param {{id: string, organizationId: string, hearsGroups?: boolean}} record the instance as it is stored
    * @param {import("./lease.mjs").Lease} lease
-   * @param {object} parts redis, keys, authSealer, sentSealer, intake, events, settings, log
+   * @param {object} parts redis, keys, authSealer, sentSealer, intake, events, settings, log, metrics
    */
   constructor(record, lease, parts) {
     const instance = record.id;
@@ -229,6 +229,7 @@ export class Session {
   async #ended(code) {
     this.#end();
     if (this.#stopping.signal.aborted) return;
+    this.metrics.disconnected();
     this.#failures += 1;
     const step = afterClose(code, { isPaired: this.#auth.isPaired, failures: this.#failures });
     this.log("info", "session.closed", { instance: this.instance, code, next: step.next });

@@ -126,11 +126,20 @@ export function readSettings(env) {
     return { url, root };
   };
 
+  const metricsToken = () => {
+    const text = env.OXYQ_METRICS_TOKEN || undefined;
+    if (text !== undefined && Buffer.byteLength(text) < MIN_KEY_BYTES)
+      problems.push(`OXYQ_METRICS_TOKEN: has fewer than ${MIN_KEY_BYTES} bytes; make one with: openssl rand -hex 32`);
+    return text;
+  };
+
   const port = number("OXYQ_PORT", 3001, 0, 65535);
   const settings = {
     redis: redis(),
     prefix: prefix(),
     key: key(),
+    metricsToken: metricsToken(),
+    isProduction: given("OXYQ_ENV")?.toLowerCase() === "production",
     host: given("OXYQ_BRIDGE_HOST") ?? "127.0.0.1",
     port: number("OXYQ_BRIDGE_PORT", 3002, 0, 65535),
     url: httpUrl("OXYQ_BRIDGE_URL"),

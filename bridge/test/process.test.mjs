@@ -35,6 +35,24 @@ test("wrong settings end it with code 2 and a line each", async () => {
   assert.ok(!told.includes("    at "));
 });
 
+test("metrics are for this machine, and with a token for who shows it", async () => {
+  const read = (bridge, headers = {}) => fetch(`${bridge.url}/metrics`, { headers });
+  const token = "metrics-".repeat(4);
+  const bridges = [{}, { OXYQ_METRICS_TOKEN: token }, { OXYQ_ENV: "production" }].map((env) => world.bridge(env));
+  const [open, closed, production] = await Promise.all(bridges);
+  const answer = await read(open);
+  assert.equal(answer.status, 200);
+  assert.match(await answer.text(), /^oxyq_bridge_redis_up [01]$/m);
+  assert.equal((await read(open, { "X-Forwarded-For": "203.0.113.9" })).status, 401, "a proxy asks for a stranger");
+
+  assert.equal((await read(closed)).status, 401);
+  assert.equal((await read(closed, { Authorization: `Bearer ${token}x` })).status, 401);
+  assert.equal((await read(closed, { Authorization: `Bearer ${token}` })).status, 200);
+  assert.equal((await closed.call("GET", "/instances/demo", undefined, { Authorization: `Bearer ${token}` })).status, 401);
+  assert.equal((await read(production)).status, 401);
+  await Promise.all([open, closed, production].map((bridge) => bridge.stop()));
+});
+
 test("the fake links a bridge's number by itself, and is told what happens over HTTP", async () => {
   const probe = await world.bridge();
   const env = { OXYQ_BRIDGE_KEY: KEY, OXYQ_BRIDGE_URL: probe.url };

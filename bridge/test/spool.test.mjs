@@ -85,7 +85,7 @@ class TestQueue {
 test("as soon as one message is on the disk, all go there until it is empty", async () => {
   const queue = new TestQueue();
   const spool = await Spool.open(fresh());
-  const intake = new Intake(queue, spool, {}, () => {});
+  const intake = new Intake(queue, spool, {}, () => {}, { tookIn() {} });
   await intake.take("1", {});
   queue.isAway = true;
   await intake.take("2", {});
@@ -102,7 +102,7 @@ test("what an earlier process left on the disk goes first", async () => {
   const name = fresh();
   await appendFile(name, '{"id":"left","data":{}}\n');
   const queue = new TestQueue();
-  const intake = new Intake(queue, await Spool.open(name), {}, () => {});
+  const intake = new Intake(queue, await Spool.open(name), {}, () => {}, { tookIn() {} });
   await intake.take("new", {});
   while (intake.spooled) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(queue.added, ["left", "new"]);

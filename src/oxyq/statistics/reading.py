@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from oxyq import redis_keys
 from oxyq.engine.hub import Hub
-from oxyq.statistics.histogram import BUCKETS, percentile
+from oxyq.statistics.histogram import BUCKETS, mean, percentile
 from oxyq.statistics.rows import (
     COUNTED,
     ORGANIZATION_COUNTS,
@@ -127,6 +127,22 @@ class Statistics:
         width = QUEUE_TIMES.width
         sums = [sum(sum(counts[place::width]) for counts in found) for place in range(width)]
         return Percentiles(wait=_times(sums[:BUCKETS]), run=_times(sums[BUCKETS:]))
+
+    async def counted_organizations(self) -> list[str]:
+        """Those that are counted by themselves: a bounded number (tracked.MOST_ORGANIZATIONS)."""
+        return await self._tracked.all()
+
+    async def mean_run_seconds(self, queue: str) -> float | None:
+        """How long attempts of a queue ran on average in the last 10 to 20 minutes, or else in the last hour.
+
+        Off by a fifth at most; None when none ended.
+        """
+        resolution, width = QUEUE_TIMES.fine, QUEUE_TIMES.width
+        begin, until = self._bounds(SPANS["1h"], resolution.slot_seconds, resolution)
+        counts = await self._read(QUEUE_TIMES, resolution, queue, None, begin, until)
+        rows = [counts[start + BUCKETS : start + width] for start in range(0, len(counts), width)]
+        lately, hour = ([sum(row) for row in zip(*some, strict=True)] for some in (rows[-2:], rows))
+        return mean(lately) or mean(hour)
 
     def _bounds(self, span: Span, point_seconds: int, resolution: Resolution) -> tuple[int, int]:
         """When the first point begins, and when the slot that runs now ends (s since 1970)."""

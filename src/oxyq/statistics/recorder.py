@@ -24,13 +24,25 @@ _COMPLETED, _FAILED, _RETRIED = range(len(COUNTED))
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What happened in one queue since the last flush."""
+class Tally:
+    """What happened in one queue: since the last flush, or since the process began; sums in seconds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * len(COUNTED))
     waits: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     runs: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     organizations: dict[str, list[int]] = field(default_factory=dict)
+    postponed: int = 0
+    wait_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+    def add(self, other: "Tally") -> None:
+        """Add what was counted elsewhere; organizations, of which there is no end, are left out."""
+        self.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
+        self.waits = [one + more for one, more in zip(self.waits, other.waits, strict=True)]
+        self.runs = [one + more for one, more in zip(self.runs, other.runs, strict=True)]
+        self.postponed += other.postponed
+        self.wait_seconds += other.wait_seconds
+        self.run_seconds += other.run_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,8 @@ class Recorder:
         self._hub = hub
         self._clock = clock
         self._tracked = TrackedOrganizations(hub)
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._flushed: dict[str, Tally] = {}
 
     def heard(self, event: EngineEvent) -> None:
         """Count an event; called for every job, so it does little and in few calls."""
@@ -80,9 +93,19 @@ class Recorder:
         ):
             await self._tracked.learn(unknown)
         tallies, self._tallies = self._tallies, {}
+        for queue, tally in tallies.items():
+            self._flushed.setdefault(queue, Tally()).add(tally)
         additions = list(self._additions(tallies, self._clock()))
         for start in range(0, len(additions), _AT_ONCE):
             await self._add(additions[start : start + _AT_ONCE])
+
+    def totals(self) -> dict[str, Tally]:
+        """What was counted since the process began, by queue, without organizations."""
+        totals = dict[str, Tally]()
+        for tallies in (self._flushed, self._tallies):
+            for queue, tally in tallies.items():
+                totals.setdefault(queue, Tally()).add(tally)
+        return totals
 
     async def _add(self, additions: Sequence[_Addition]) -> None:
         call = self._hub.commands.call
@@ -96,10 +119,10 @@ class Recorder:
             )
         )
 
-    def _tally(self, queue: str) -> _Tally:
+    def _tally(self, queue: str) -> Tally:
         tally = self._tallies.get(queue)
         if tally is None:
-            tally = self._tallies[queue] = _Tally()
+            tally = self._tallies[queue] = Tally()
         return tally
 
     def _ended(self, job: Job, which: int, seconds: float | None) -> None:
@@ -113,14 +136,23 @@ class Recorder:
             counts[which] += 1
         if seconds is not None:
             tally.runs[bucket_of(seconds)] += 1
+            tally.run_seconds += seconds
             if (ready_ms := job.ready_ms) is not None:
-                tally.waits[bucket_of(self._clock() - seconds - ready_ms / 1000)] += 1
+                waited = self._clock() - seconds - ready_ms / 1000
+                tally.waits[bucket_of(waited)] += 1
+                if waited > 0:  # the clocks of two machines differ, and a sum must not go back
+                    tally.wait_seconds += waited
 
     def _postponed(self, job: Job, seconds: float) -> None:
+        tally = self._tally(job.queue)
+        tally.postponed += 1
         if (ready_ms := job.ready_ms) is not None:
-            self._tally(job.queue).waits[bucket_of(self._clock() - seconds - ready_ms / 1000)] += 1
+            waited = self._clock() - seconds - ready_ms / 1000
+            tally.waits[bucket_of(waited)] += 1
+            if waited > 0:
+                tally.wait_seconds += waited
 
-    def _additions(self, tallies: dict[str, _Tally], now: float) -> Iterator[_Addition]:
+    def _additions(self, tallies: dict[str, Tally], now: float) -> Iterator[_Addition]:
         for queue, tally in tallies.items():
             yield from self._rows(QUEUE_COUNTS, queue, None, now, tally.counts)
             yield from self._rows(QUEUE_TIMES, queue, None, now, [*tally.waits, *tally.runs])

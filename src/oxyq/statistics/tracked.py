@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.engine.hub import Hub
 from oxyq.engine.lua_runner import Script, ScriptRunner
-from oxyq.engine.scripts import now_ms
+from oxyq.engine.scripts import as_text
 
 #: Whoever comes first is counted; 43 kB each at the very most (rows.py, three queues), so 43 MB in all.
 MOST_ORGANIZATIONS: Final = 1_000
@@ -49,6 +50,11 @@ class TrackedOrganizations:
             reply = await self._runner.run(_TRACK, [self._key()], [now, now - keep_ms, self._most, keep_ms, *asked])
             answers = reply if isinstance(reply, list) else []
             self._known.update((one, (answer == 1, until)) for one, answer in zip(asked, answers, strict=True))
+
+    async def all(self) -> list[str]:
+        """Who is counted now. Raises QueueUnavailable."""
+        found = await self._hub.commands.call("ZRANGE", self._key(), 0, -1)
+        return [as_text(one) for one in found] if isinstance(found, list) else []
 
     async def is_counted(self, organization_id: str) -> bool:
         """Whether there are counts of this one, or will be with its next job; raises QueueUnavailable."""
