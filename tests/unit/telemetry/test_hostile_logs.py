@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import logging
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -58,9 +59,10 @@ def value_of(hint: Any, text: str) -> Any:
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Where the log goes; afterwards it goes where it went."""
-    before = structlog.get_config()
+    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
     yield io.StringIO()
     structlog.configure(**before)
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
