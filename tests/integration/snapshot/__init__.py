@@ -1,0 +1,1 @@
+"""Snapshots against real servers."""
