@@ -1,0 +1,3 @@
+-- KEYS[1] the lease   ARGV[1] who holds it
+if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call("DEL", KEYS[1])
