@@ -1,0 +1,1 @@
+"""What is held about one person: found, handed out, erased (LGPD, arts. 16 and 18)."""

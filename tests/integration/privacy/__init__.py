@@ -1,0 +1,1 @@
+"""People: what is held about them, and erasing it."""
