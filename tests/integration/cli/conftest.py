@@ -1,7 +1,9 @@
 """The command line against the shared server, under a prefix of the test's own."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import os
+import pty
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ from oxyq.engine import Job, Worker
 from oxyq.settings import load_settings
 from tests.command_line import CommandLine
 from tests.integration.engine.journal import eventually
+from tests.terminal import Terminal
 
 T = TypeVar("T")
 Work = Callable[[App], Coroutine[Any, Any, T]]
@@ -58,3 +61,11 @@ def fail_jobs(in_app: Callable[[Work[None]], None]) -> Callable[..., None]:
         in_app(work)
 
     return fail
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    ours, theirs = pty.openpty()
+    yield Terminal(ours, theirs)
+    os.close(ours)
+    os.close(theirs)

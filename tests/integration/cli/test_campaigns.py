@@ -16,10 +16,9 @@ from oxyq.app import App
 from oxyq.gateways.simulator import read_log
 from oxyq.jobs import wire
 from tests.command_line import CommandLine, Ended
-from tests.integration.cli.test_terminal import Terminal, run, terminal
+from tests.integration.cli.test_terminal import run
 from tests.integration.engine.journal import eventually
-
-__all__ = ["terminal"]
+from tests.terminal import Terminal
 
 InApp = Callable[..., Any]
 

@@ -168,3 +168,11 @@ def test_purge_throws_away_what_fits(oxyq: CommandLine) -> None:
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == "2 purged"
     assert ids(oxyq) == ["dlq-message-m-2"]
+
+
+def test_a_slip_in_a_queues_name_is_told(oxyq: CommandLine) -> None:
+    """No error: letters may be of queues that are not ours."""
+    ended = oxyq("dlq", "list", "--queue", "mesage", "--json")
+
+    assert ended.code == 0
+    assert "no queue of ours is called 'mesage'; did you mean message?" in ended.err

@@ -13,9 +13,7 @@ from oxyq.cli import instances
 from oxyq.gateways.base import GatewayError, InstanceState, NotReady
 from oxyq.receiving import pairing
 from tests.command_line import CommandLine
-from tests.integration.cli.test_terminal import Terminal, terminal
-
-__all__ = ["terminal"]  # a fixture
+from tests.terminal import Terminal
 
 CLOUD = {"id": "wa_1", "organizationId": "org_1", "gateway": "cloud", "phoneNumberId": "1122"}
 QR = {"id": "wa_2", "organizationId": "org_1", "gateway": "baileys"}

@@ -1,51 +1,14 @@
 """Commands before a terminal: they ask, they colour, they show how far they are."""
 
 import json
-import os
-import pty
-import select
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from tests.command_line import DEADLINE_SECONDS, CommandLine
 from tests.integration.cli.test_enqueue import REMINDER
-
-
-@dataclass
-class Terminal:
-    """A pseudo terminal: what a user types and sees."""
-
-    ours: int
-    theirs: int
-    seen: str = ""
-
-    def type(self, text: str) -> None:
-        os.write(self.ours, text.encode())
-
-    def read(self) -> bool:
-        """Read what comes next; False when nothing does."""
-        ready, _, _ = select.select([self.ours], [], [], 0.2)
-        if ready:
-            self.seen += os.read(self.ours, 65536).decode()
-        return bool(ready)
-
-    def until(self, wanted: str) -> None:
-        """Read until `wanted` is seen; fails the test when it does not come."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while wanted not in self.seen:
-            assert self.read() or time.monotonic() < deadline, f"no {wanted!r} in {self.seen!r}"
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    ours, theirs = pty.openpty()
-    yield Terminal(ours, theirs)
-    os.close(ours)
-    os.close(theirs)
+from tests.terminal import Terminal
 
 
 def run(oxyq: CommandLine, terminal: Terminal, *arguments: str, answer: str | int | None = None) -> int:

@@ -39,13 +39,16 @@ ALL = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 
 def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
+        "alerts list", "alerts silence", "alerts test",
         "api",
         "audit list",
         "automations list", "automations reschedule", "automations withdraw",
         "bench",
         "campaigns cancel", "campaigns create", "campaigns list", "campaigns pause", "campaigns preview",
         "campaigns report", "campaigns resend-failed", "campaigns resume", "campaigns show", "campaigns start",
-        "contacts opt-in", "contacts opt-out", "contacts show",
+        "completion",
+        "contacts erase", "contacts export", "contacts opt-in", "contacts opt-out", "contacts show",
+        "contacts verify-receipt",
         "conversations list", "conversations release", "conversations show", "conversations take-over",
         "dev",
         "dlq list", "dlq purge", "dlq replay", "dlq show",
@@ -53,14 +56,51 @@ def test_these_are_the_commands() -> None:
         "enqueue automation", "enqueue campaign", "enqueue message",
         "instances list", "instances logout", "instances pair", "instances remove", "instances secret",
         "instances set", "instances show",
-        "orgs list", "orgs set", "orgs show",
+        "orgs encrypt", "orgs list", "orgs set", "orgs show", "orgs shred",
         "queues clean", "queues drain", "queues pause", "queues rescue", "queues resume", "queues retry-failed",
         "queues stats",
         "schedules list", "schedules remove", "schedules run", "schedules set",
+        "shards list", "shards move", "shards pin", "shards show",
         "simulate",
+        "snapshot export", "snapshot import",
         "token issue", "token link", "token revoke",
+        "top",
         "workers automation", "workers campaign", "workers message", "workers start",
     ]  # fmt: skip
+
+
+#: What needs no --json, and why.
+WITHOUT_JSON = {
+    "they run until they are stopped": {
+        "api", "bench", "simulate", "workers automation", "workers campaign", "workers message", "workers start",
+    },
+    "what they print is for programs already": {
+        "campaigns report", "completion", "contacts erase", "contacts export", "orgs shred",
+    },
+    "they confirm one deed in a line, and their exit code says the same": {
+        "contacts opt-in", "contacts opt-out", "contacts verify-receipt", "conversations release",
+        "conversations take-over", "instances logout", "instances remove", "instances secret", "orgs encrypt",
+        "schedules remove", "shards move", "shards pin", "token revoke",
+    },
+}  # fmt: skip
+
+
+def test_whatever_prints_data_prints_json_too() -> None:
+    without = {
+        " ".join(words)
+        for words in COMMANDS
+        if not any("--json" in parameter.opts for parameter in command_of(words).params)
+    }
+
+    assert without == set().union(*WITHOUT_JSON.values())
+
+
+def command_of(words: tuple[str, ...]) -> Any:
+    """The command behind these words."""
+    command: Any = typer.main.get_command(program.program)
+    for word in words:
+        command = command.commands[word]
+    return command
 
 
 @ALL
