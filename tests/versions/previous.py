@@ -5,7 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 [WHEEL] = HERE.glob("oxyq-*.whl")
-#: Its version, such as "0.1.0".
+#: Its version, such as "0.2.0".
 PREVIOUS = WHEEL.name.split("-")[1]
 
 
