@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# The suite mostly waits: for limits, pauses, processes. Half as many again as there are cores wait together.
+AT_ONCE := $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
 NODE_READY := tests/interop/node_modules/.package-lock.json
 BRIDGE_READY := bridge/node_modules/.package-lock.json
 
@@ -10,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-unit test-bridge interop check format chaos chaos-long bench screenshots clean lock
+.PHONY: help setup run test test-unit test-bridge interop check format chaos chaos-long bench rehearse screenshots docs docs-serve clean lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +23,7 @@ run: $(READY) $(if $(filter 1 true yes on,$(OXYQ_DEMO_BAILEYS)),bridge-packages)
 	@exec $(BIN)/oxyq dev
 
 test: $(READY) node-packages bridge-packages ## Run the whole test suite
-	$(BIN)/pytest tests -n logical --dist loadfile $(ARGUMENTS)
+	$(BIN)/pytest tests -n $(AT_ONCE) --dist loadfile $(ARGUMENTS)
 	@[ ! -e $(BRIDGE_READY) ] || $(MAKE) --no-print-directory test-bridge
 
 test-bridge: bridge-packages ## Run only the tests of the Baileys bridge, with the real Baileys and a fake WhatsApp
@@ -50,14 +52,23 @@ chaos: $(READY) ## Break real processes at random, and count everything afterwar
 chaos-long: $(READY) ## The same with the timings that users get, ten runs, into docs/chaos.md (40 minutes; ARGUMENTS=)
 	@exec $(BIN)/python -m tests.chaos --long --write $(ARGUMENTS)
 
+rehearse: $(READY) ## Build and run what render.yaml, compose.yaml, the units and the manifests say (3 minutes; ARGUMENTS=render: one of them)
+	@exec $(BIN)/python -m tests.deploy $(ARGUMENTS)
+
 bench: $(READY) ## Measure speed beside other queues (an hour or so; ARGUMENTS=--quick: a minute)
 	@exec $(BIN)/python -m benchmarks $(ARGUMENTS)
 
 screenshots: $(READY) ## Make the pictures of the board in docs/board anew (needs Chromium)
 	$(BIN)/python -m tests.browser.showcase
 
+docs: $(READY) ## Build the documentation as a site, into .site (open .site/index.html)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: $(READY) ## Show it at localhost:8000, as it is while you write
+	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs serve
+
 clean: ## Remove what make made (.venv, node_modules, caches); the data in .oxyq stays
-	rm -rf .venv .bench-venv dist tests/interop/node_modules bridge/node_modules benchmarks/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench-venv .site dist tests/interop/node_modules bridge/node_modules benchmarks/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPGRADE=1 take the newest versions
@@ -65,6 +76,7 @@ lock: $(BIN)/python ## Remake requirements/*.txt and package-lock.json; with UPG
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --all-extras --constraint requirements/runtime.txt --output-file requirements/production.txt
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(BIN)/uv pip compile requirements/build.in $(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(BIN)/uv pip compile requirements/uv.in $(COMPILE) --output-file requirements/uv.txt
 	$(BIN)/uv pip compile benchmarks/requirements.in $(COMPILE) --output-file benchmarks/requirements.txt
 	for folder in tests/interop bridge benchmarks; do (cd $$folder && \

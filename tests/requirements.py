@@ -59,11 +59,14 @@ def _bridge() -> str | None:
 
 REQUIREMENTS = {
     "redis-server": Requirement(_program("redis-server", at_least=7), "apt-get install redis-server"),
+    "curl": Requirement(_program("curl"), "apt-get install curl"),
     "openssl": Requirement(_program("openssl"), "apt-get install openssl"),
+    "systemd-analyze": Requirement(_program("systemd-analyze"), "apt-get install systemd"),
     "node": Requirement(_program("node", at_least=18), "apt-get install nodejs npm"),
     "node-packages": Requirement(
         _node_packages, "apt-get install nodejs npm && (cd tests/interop && npm ci --ignore-scripts)"
     ),
+    "promtool": Requirement(_program("promtool"), "apt-get install --no-install-recommends prometheus"),
     "chromium": Requirement(_program("chromium"), "apt-get install chromium"),
     "bridge": Requirement(_bridge, "install Node 20 or newer (nodejs.org), then: cd bridge && npm ci --ignore-scripts"),
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from oxyq.client import add_automation_job, add_campaign_job, add_message_job, close, send_to_dlq
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 __all__ = ["__version__", "add_automation_job", "add_campaign_job", "add_message_job", "close", "send_to_dlq"]
 
 

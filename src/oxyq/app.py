@@ -13,6 +13,11 @@ from oxyq.access.login_links import LoginLinks
 from oxyq.access.revocations import Revocations
 from oxyq.access.sessions import Sessions
 from oxyq.admission import Admission
+from oxyq.alerts.facts import FactFinder
+from oxyq.alerts.owners import OwnerTelling
+from oxyq.alerts.store import AlertStore
+from oxyq.alerts.watch import WATCH_SECONDS, AlertWatch
+from oxyq.alerts.webhook import AlertWebhook
 from oxyq.audit import AuditLog
 from oxyq.automations.control import AutomationControl
 from oxyq.automations.last_wrote import LastWrote
@@ -25,7 +30,9 @@ from oxyq.campaigns.control import CampaignControl
 from oxyq.campaigns.for_owners import CampaignsForOwners
 from oxyq.campaigns.overview import CampaignOverview
 from oxyq.campaigns.release import CampaignRelease
+from oxyq.campaigns.stopped import StoppedCampaigns
 from oxyq.campaigns.store import CampaignStore
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
 from oxyq.conversations.hand_over import HandOver
 from oxyq.conversations.identity import Identities
@@ -40,7 +47,6 @@ from oxyq.engine.events import EngineEvent, JobFailed
 from oxyq.engine.hub import Hub
 from oxyq.engine.markers import BLOCK_SECONDS
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import ConfigurationError
 from oxyq.gateways.base import Gateway
 from oxyq.gateways.by_instance import Gateways
@@ -53,6 +59,7 @@ from oxyq.maintenance.periodic import Periodic
 from oxyq.maintenance.sweep import Sweep
 from oxyq.maintenance.weights import WEIGHTS_SECONDS, Weights
 from oxyq.operating.bulk.tasks import BulkTasks
+from oxyq.operating.busiest_organizations import BusiestOrganizations
 from oxyq.operating.cleaning import Cleaning
 from oxyq.operating.dead_letter_actions import DeadLetterActions
 from oxyq.operating.dead_letter_groups import DeadLetterGroups
@@ -66,6 +73,7 @@ from oxyq.operating.new_job import NewJobs
 from oxyq.operating.organization_usage import OrganizationUsage
 from oxyq.operating.overview import Overview
 from oxyq.operating.queue_limits import QueueLimits
+from oxyq.operating.queue_metrics import QueueMetrics
 from oxyq.operating.queue_view import QueueViews
 from oxyq.operating.redis_health import RedisHealthCheck
 from oxyq.operating.replay_forecast import ReplayForecast
@@ -74,8 +82,11 @@ from oxyq.organizations import OrganizationStore, RecentOrganizations
 from oxyq.own_secrets import own_secret
 from oxyq.pacing.limiter import Limiter
 from oxyq.pacing.usage import PacingUsage
+from oxyq.privacy.erasure import Erasure
+from oxyq.privacy.receipt import ReceiptSigner
 from oxyq.producer import Producer
 from oxyq.queues import DEAD_LETTER
+from oxyq.receiving.away import AwayNumbers
 from oxyq.receiving.receiver import Receiver
 from oxyq.receiving.statuses import Statuses
 from oxyq.redis_connection import configured_address, redis_client
@@ -85,15 +96,21 @@ from oxyq.replies.owner import OwnerDesk, status_text
 from oxyq.replies.pending import RedisPending
 from oxyq.replies.router import Router
 from oxyq.replies.token_usage import TokenUsage
+from oxyq.replies.traced_ai import TracedAi
 from oxyq.sealing import Sealer
 from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Ledger
 from oxyq.sending.sender import Sender
 from oxyq.settings import Settings
 from oxyq.statistics.heartbeats import BEAT_SECONDS, Heartbeat, Heartbeats
+from oxyq.statistics.job_metrics import job_metrics
 from oxyq.statistics.reading import Statistics
 from oxyq.statistics.recorder import FLUSH_SECONDS, Recorder
+from oxyq.suppression import Fingerprints, Suppression
 from oxyq.telemetry.events import ConnectionChanged, Telemetry
+from oxyq.telemetry.metrics.measured import Values, starts
+from oxyq.telemetry.metrics.redis_calls import redis_calls
+from oxyq.text_keys import TextKeys
 from oxyq.workers.automation import AutomationHandler
 from oxyq.workers.campaign import CampaignEndings, CampaignRunner, CampaignSender, CampaignTaker
 from oxyq.workers.canary import Canary
@@ -103,7 +120,7 @@ from oxyq.workers.message import MessageHandler
 from oxyq.workers.newer_jobs import NewerJobs
 from oxyq.workers.person import PersonHandler
 from oxyq.workers.pool import WorkerPool
-from oxyq.workers.runner import Handle, Runner
+from oxyq.workers.runner import Elsewhere, Handle, Runner
 from oxyq.workers.thinking import Thinking
 
 
@@ -157,9 +174,13 @@ class App:
     redis_health: RedisHealthCheck
     liveness: Liveness
     overview: Overview
+    queue_metrics: QueueMetrics
     queues: dict[str, Queue]
     bulk: BulkTasks
     search: JobSearch
+    away: AwayNumbers
+    alerts: AlertStore
+    alert_watch: AlertWatch
     limits: QueueLimits
     queue_view: QueueViews
     cleaning: Cleaning
@@ -167,6 +188,8 @@ class App:
     job_viewer: JobViewer
     job_actions: JobActions
     new_jobs: NewJobs
+    erasure: Erasure
+    text_keys: TextKeys
     _background: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def queue_counts(self) -> dict[str, dict[str, int]]:
@@ -180,15 +203,15 @@ class App:
             for name, now, finished, is_paused in zip(names, counts, ever, paused, strict=True)
         }
 
-    def workers(self, queues: Collection[str] = ()) -> "Workers":
-        """Workers for these queues (all of them by default), not started yet."""
-        return Workers(self, queues or tuple(self.settings.policies))
+    def workers(self, queues: Collection[str] = (), elsewhere: Elsewhere | None = None) -> "Workers":
+        """Workers for these queues (all of them by default), not started yet; `elsewhere` as `Runner` has it."""
+        return Workers(self, queues or tuple(self.settings.policies), elsewhere)
 
 
 class Workers:
     """The working part of a process: a pool of workers, and the chores beside them."""
 
-    def __init__(self, app: App, queues: Collection[str]) -> None:
+    def __init__(self, app: App, queues: Collection[str], elsewhere: Elsewhere | None) -> None:
         if unknown := set(queues) - set(app.settings.policies):
             raise ConfigurationError(
                 f"there is no queue {', '.join(sorted(unknown))}; known are {', '.join(app.settings.policies)}"
@@ -197,7 +220,15 @@ class Workers:
         organizations, self._endings = RecentOrganizations(app.organizations), app.campaign_endings
         holding = Holding(app.hub, app.queues, organizations)
         leave = NewerJobs(app.hub, app.telemetry).leave
-        runner = Runner(organizations, self._handlers(), holding.hold, leave, self._endings.task_ended, app.telemetry)
+        runner = Runner(
+            organizations,
+            self._handlers(),
+            holding.hold,
+            leave,
+            self._endings.task_ended,
+            app.telemetry,
+            elsewhere,
+        )
         policies = [policy for name, policy in app.settings.policies.items() if name in queues]
         weights, self._recorder = Weights(app.hub), Recorder(app.hub)
         self.pool = WorkerPool(app.hub, policies, app.settings, runner.run_job, self._heard, weights.now)
@@ -215,7 +246,10 @@ class Workers:
         if every := app.settings.canary_seconds:
             canary = Canary(app.hub, policies, self.pool.signs, every)
             self._chores.append(Periodic("canary", canary.run_once, every, app.telemetry))
+        if app.alert_watch.is_on:
+            self._chores.append(Periodic("alerts", app.alert_watch.run_once, WATCH_SECONDS, app.telemetry))
         self._background: set[asyncio.Task[None]] = set()
+        app.telemetry.metrics.ask(self._measured)
 
     async def start(self) -> None:
         """Begin to work."""
@@ -232,9 +266,13 @@ class Workers:
         # Without Redis the last seconds are not counted, and the sign of life runs out by itself.
         await asyncio.gather(self._recorder.flush(), self._heartbeat.end(), return_exceptions=True)
 
+    def _measured(self) -> dict[str, Values]:
+        in_hand: Values = {(): float(self.pool.jobs_in_hand)}
+        return {**starts("workers"), **job_metrics(self._recorder.totals()), "oxyq_jobs_in_hand": in_hand}
+
     def _handlers(self) -> dict[type[AnyPayload], Handle]:
         app = self._app
-        sender = Sender(app.gateways, Ledger(app.hub), app.limiter, self._number_told)
+        sender = Sender(app.gateways, Ledger(app.hub), app.limiter, self._number_told, app.telemetry)
         release = CampaignRelease(app.campaigns, app.producer, app.queues["campaign"], app.limiter)
 
         async def status() -> str:
@@ -263,7 +301,7 @@ class Workers:
             app.contacts,
             app.identities,
             app.conversations,
-            Router(app.ai),
+            Router(app.ai if app.telemetry.traces is None else TracedAi(app.ai, app.telemetry.traces)),
             OwnerDesk(CampaignsForOwners(app.campaign_control), status, app.conversations.silence, pending, now_ms),
             Thinking(app.conversations, app.gateways),
             HandOver(app.onward),
@@ -289,42 +327,49 @@ class Workers:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[App]:
-    """Everything a process needs, with the embedded server if no other is configured; closes all in the end."""
+async def open_app(
+    settings: Settings, telemetry: Telemetry | None = None, *, default_gateway: Gateway | None = None
+) -> AsyncIterator[App]:
+    """Everything a process needs, with the embedded server if no other is configured; closes all in the end.
+
+    `default_gateway`: what numbers without a gateway of their own send through, instead of what the settings say.
+    """
+    telemetry, default = telemetry or Telemetry(), default_gateway or _default_gateway(settings)
     address = configured_address(settings)
     if address is not None:
-        async with _app(settings, address, telemetry or Telemetry()) as app:
+        async with _app(settings, address, telemetry, default) as app:
             yield app
         return
-    async with (
-        EmbeddedServer(settings.data_dir) as server,
-        _app(settings, server.address, telemetry or Telemetry()) as app,
-    ):
+    async with EmbeddedServer(settings.data_dir) as server, _app(settings, server.address, telemetry, default) as app:
         yield app
 
 
 @asynccontextmanager
-async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> AsyncIterator[App]:
+async def _app(settings: Settings, address: Address, telemetry: Telemetry, default: Gateway) -> AsyncIterator[App]:
     prefix = settings.redis_prefix
     # Three waits within the time after which no progress means stuck, so that one that hangs is told from a long one.
-    hub = Hub(address, prefix=prefix, block_seconds=min(BLOCK_SECONDS, settings.stuck_seconds / 3))
+    block_seconds = min(BLOCK_SECONDS, settings.stuck_seconds / 3)
+    hub = Hub(address, prefix=prefix, block_seconds=block_seconds, tracing=telemetry.traces)
     client = redis_client(address)
     queues = {name: Queue(name, hub=hub) for name in (*settings.policies, DEAD_LETTER)}
     # The door for what is new, and what accepted work adds, which is never refused
     admission, onward = Admission(hub, settings.intake_memory_percent), Producer(hub, settings.policies)
-    producer, campaigns, limiter = Producer(hub, settings.policies, admission), CampaignStore(hub), Limiter(hub)
-    organizations, contacts = OrganizationStore(client, prefix=prefix), ContactStore(client, prefix=prefix)
+    producer, limiter = Producer(hub, settings.policies, admission), Limiter(hub)
+    # Who was erased stays known by fingerprints alone
+    fingerprints = Fingerprints(lambda: _secrets_key(settings))
+    suppression, text_keys = Suppression(hub, fingerprints), TextKeys(hub, lambda: _sealer(settings))
+    campaigns = CampaignStore(hub, suppression)
+    organizations, contacts = OrganizationStore(client, prefix=prefix), ContactStore(client, suppression, prefix=prefix)
     revocations = Revocations(hub)
     # Numbers, and the ways to them
     instances = InstanceStore(client, lambda: _sealer(settings), prefix=prefix)
-    default = _default_gateway(settings)
     make_gateway = GatewayMaker(settings, client, default)
     gateways = Gateways(default, instances, make_gateway)
     lanes = Lanes(gateways)
     # Chats, and who answers in them
     ai, conversations, identities = (
-        _language_models(settings, client),
-        ConversationStore(hub),
+        _language_models(settings, client, telemetry),
+        ConversationStore(hub, text_keys),
         Identities(hub, contacts),
     )
     take_over = TakeOver(conversations, identities, organizations)
@@ -351,6 +396,23 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
     )  # fmt: skip
     search, queue_limits = JobSearch(working), QueueLimits(working, settings.policies)
     forecast = ReplayForecast(hub, RecentOrganizations(organizations), contacts, withdrawals, last_wrote)
+    overview = Overview(hub, queues, settings.policies, DeadLetters(hub), heartbeats, redis_health, statistics)
+    liveness, alerts = Liveness(hub, settings.policies, settings.canary_seconds), AlertStore(hub)
+    away = AwayNumbers(client, instances, prefix=prefix)
+    stopped = StoppedCampaigns(hub, campaigns)
+    facts = FactFinder(overview, liveness, dead_letters, away, stopped)
+    queue_metrics = QueueMetrics(
+        overview,
+        liveness,
+        statistics,
+        settings.policies,
+        instances.states,
+        away.all,
+        stopped.all,
+        BusiestOrganizations(statistics, settings.metrics_organizations),
+        settings.intake_memory_percent / 100,
+    )
+    telemetry.metrics.ask(lambda: redis_calls(hub))
     try:
         yield App(
             settings=settings,
@@ -399,11 +461,17 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             statistics=statistics,
             heartbeats=heartbeats,
             redis_health=redis_health,
-            liveness=Liveness(hub, settings.policies, settings.canary_seconds),
-            overview=Overview(hub, queues, settings.policies, DeadLetters(hub), heartbeats, redis_health, statistics),
+            liveness=liveness,
+            overview=overview,
+            queue_metrics=queue_metrics,
             queues=queues,
             bulk=bulk,
             search=search,
+            away=away,
+            alerts=alerts,
+            alert_watch=AlertWatch(
+                settings, facts, alerts, _alert_webhook(settings), OwnerTelling(organizations, onward)
+            ),
             limits=queue_limits,
             queue_view=QueueViews(working, search, queue_limits),
             cleaning=Cleaning(working, search, bulk),
@@ -411,9 +479,25 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
             job_viewer=JobViewer(ledger, dead_letters),
             job_actions=JobActions(new_jobs, dead_letters, settings.policies, endings.job_died),
             new_jobs=new_jobs,
+            text_keys=text_keys,
+            erasure=Erasure(
+                hub,
+                queues,
+                organizations,
+                instances,
+                contacts,
+                campaigns,
+                endings.ended,
+                suppression,
+                text_keys,
+                fingerprints,
+                receipt_signer(settings),
+                AuditLog(hub),
+            ),
         )
     finally:
         search.close()
+        await queue_metrics.close()
         await letter_groups.close()
         await ai.close()
         await gateways.close()
@@ -422,7 +506,7 @@ async def _app(settings: Settings, address: Address, telemetry: Telemetry) -> As
         await client.aclose()
 
 
-def _language_models(settings: Settings, client: redis.asyncio.Redis) -> LanguageModels:
+def _language_models(settings: Settings, client: redis.asyncio.Redis, telemetry: Telemetry) -> LanguageModels:
     openai, anthropic = settings.openai_key, settings.anthropic_key
     return LanguageModels(
         settings.openai_url,
@@ -430,11 +514,26 @@ def _language_models(settings: Settings, client: redis.asyncio.Redis) -> Languag
         settings.anthropic_url,
         None if anthropic is None else anthropic.get_secret_value(),
         TokenUsage(client, prefix=settings.redis_prefix),
+        telemetry=telemetry,
     )
 
 
+def _alert_webhook(settings: Settings) -> AlertWebhook | None:
+    url, secret = settings.alert_webhook, settings.alert_secret
+    return None if url is None or secret is None else AlertWebhook(url, secret, settings.redis_prefix)
+
+
 def _sealer(settings: Settings) -> Sealer:
-    return Sealer(own_secret(settings, settings.secrets_key, "OXYQ_SECRETS_KEY", "secrets-key"))
+    return Sealer(_secrets_key(settings))
+
+
+def receipt_signer(settings: Settings) -> ReceiptSigner:
+    """What signs and checks the receipts of this installation's erasures."""
+    return ReceiptSigner(lambda: _secrets_key(settings))
+
+
+def _secrets_key(settings: Settings) -> str:
+    return own_secret(settings, settings.secrets_key, "OXYQ_SECRETS_KEY", "secrets-key")
 
 
 def _default_gateway(settings: Settings) -> Gateway:

@@ -7,9 +7,10 @@ from typing import Final, cast
 import redis.asyncio
 
 from oxyq import redis_keys
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.numbers import contact_of
 from oxyq.redis_connection import as_unavailable
+from oxyq.suppression import Suppression
 
 #: Contacts asked about per pipelined question.
 CHUNK: Final = 500
@@ -32,8 +33,11 @@ class ContactStore:
     All raise InvalidPayload for what is no number, and QueueUnavailable without Redis.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, *, prefix: str = "bull") -> None:
+    def __init__(
+        self, client: redis.asyncio.Redis, suppression: Suppression | None = None, *, prefix: str = "bull"
+    ) -> None:
         self._client = client
+        self._suppression = suppression
         self._prefix = prefix
 
     async def opt_out(self, organization_id: str, number: str, *, source: str, words: str = "") -> bool:
@@ -48,15 +52,22 @@ class ContactStore:
         """Let campaigns reach this person again; False when nothing kept them away."""
         if await self.consent(organization_id, number) is None:
             return False
+        if self._suppression is not None:
+            await self._suppression.lift(organization_id, contact_of(number))
         return await self._note(organization_id, number, "in", source, words)
 
     async def consent(self, organization_id: str, number: str) -> Consent | None:
-        """What is on record; None when this person never said anything about it."""
+        """What is on record; None when this person never said anything about it.
+
+        Of somebody who was erased since when they are out, by the source "erased".
+        """
         with as_unavailable("contacts"):
             stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(self._key(organization_id, number)))
-        if not stored:
-            return None
-        return _consent(stored)
+        if stored:
+            return _consent(stored)
+        contact = contact_of(number)
+        since_ms = (await self._suppressed(organization_id, [contact])).get(contact)
+        return None if since_ms is None else Consent(is_out=True, at_ms=since_ms, source="erased", words="")
 
     async def out_count(self, organization_id: str) -> int:
         """How many are out."""
@@ -98,6 +109,8 @@ class ContactStore:
                         pipe.hget(self._key(organization_id, number), "state")
                     states = await pipe.execute()
             out.update(number for number, state in zip(chunk, states, strict=True) if state == "out")
+            erased = await self._suppressed(organization_id, [contact_of(number) for number in chunk])
+            out.update(number for number in chunk if contact_of(number) in erased)
         return out
 
     async def reached(self, organization_id: str, number: str) -> None:
@@ -150,6 +163,9 @@ class ContactStore:
             else:
                 both.zrem(index, contact)
             await both.execute()
+
+    async def _suppressed(self, organization_id: str, contacts: Sequence[str]) -> Mapping[str, int]:
+        return {} if self._suppression is None else await self._suppression.suppressed(organization_id, contacts)
 
     def _out_key(self, organization_id: str) -> str:
         return redis_keys.opted_out(organization_id, prefix=self._prefix)

@@ -9,13 +9,14 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
+from oxyq.clock import now_ms
 from oxyq.engine.connection import RedisReplyError
 from oxyq.engine.hub import Hub
 from oxyq.engine.json_text import as_int, decode_json, encode_json
 from oxyq.engine.keys import check_job_id
 from oxyq.engine.lua_runner import Script, ScriptRunner
 from oxyq.engine.queue import Queue
-from oxyq.engine.scripts import NewJob, as_text, now_ms
+from oxyq.engine.scripts import NewJob, as_text
 from oxyq.errors import InvalidPayload, NotFound
 from oxyq.jobs import WIRE_CONFIG, Id, Milliseconds, OrganizationId
 from oxyq.operating.error_classes import KnownError, known_error
@@ -138,6 +139,16 @@ class DeadLetters:
             for letter in await self.read(ids[start : start + PAGE]):
                 if letter is not None and wanted.fits(letter):
                     yield letter
+
+    async def latest(self, most: int) -> AsyncIterator[DeadLetter]:
+        """The letters that were buried last, newest first, read page by page as far as they are asked for."""
+        for start in range(0, most, PAGE):
+            ids = await self._queue.ids("wait", start, min(start + PAGE, most) - 1, newest_first=True)
+            for letter in await self.read(ids):
+                if letter is not None:
+                    yield letter
+            if len(ids) < PAGE:
+                return
 
     async def read(self, ids: Sequence[str]) -> list[DeadLetter | None]:
         """Letters by id, in one round trip; None where there is none, or can be none."""

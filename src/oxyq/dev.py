@@ -20,6 +20,7 @@ from rich.text import Text
 from oxyq.access.login_links import link_address
 from oxyq.access.tokens import Principal
 from oxyq.app import App, open_app
+from oxyq.clock import now_ms
 from oxyq.demo_baileys import bridged_whatsapp, simulated_again
 from oxyq.errors import OxyqError
 from oxyq.gateways.simulator import Received, customer_message, read_log
@@ -30,6 +31,7 @@ from oxyq.settings import Settings
 from oxyq.story import Step, Story
 from oxyq.telemetry.events import Telemetry
 from oxyq.telemetry.logs import log_event, set_up_logs
+from oxyq.telemetry.trace_export import exported_traces
 
 #: Seconds between two customers of the demo shop.
 CUSTOMER_SECONDS = (2.0, 5.0)
@@ -118,7 +120,7 @@ class SimulatedWhatsApp:
 
     async def write(self, number: str, text: str) -> None:
         """Add a customer's message as a gateway would."""
-        message = customer_message(self._shop.id, self._shop.instances[0], number, text, _now_ms())
+        message = customer_message(self._shop.id, self._shop.instances[0], number, text, now_ms())
         await self._app.producer.add_message_job(message)
 
     async def received(self, count: int) -> list[Received]:
@@ -142,7 +144,7 @@ async def _dev(settings: Settings) -> int:
         stop = await stack.enter_async_context(stop_on_signal())
         log = stack.enter_context((settings.data_dir / "oxyq.log").open("a", encoding="utf-8"))
         set_up_logs(settings.log_level, "text" if console.is_terminal else "json", log if console.is_terminal else None)
-        telemetry = Telemetry()
+        telemetry = Telemetry(stack.enter_context(exported_traces("oxyq")))
         telemetry.listen(log_event)
         app = await stack.enter_async_context(open_app(settings, telemetry))
         shop = await _open_shop(app)
@@ -211,7 +213,7 @@ async def _talk(app: App, shop: Organization, whatsapp: DemoWhatsApp) -> None:
             await whatsapp.write(number, text)
             if random.random() < 0.2:  # noqa: S311 - as above
                 await app.producer.add_automation_job(
-                    automation_id=f"reminder-{_now_ms()}", organization_id=shop.id, type="reminder",
+                    automation_id=f"reminder-{now_ms()}", organization_id=shop.id, type="reminder",
                     recipient_number=number, content="Lembrete: seu pet tem banho amanhã às 10h", delay_ms=5_000,
                 )  # fmt: skip
         except OxyqError as error:
@@ -244,7 +246,3 @@ def _picture(
         clock = time.strftime("%H:%M:%S", time.localtime(message.at_ms / 1000))
         sent.add_row(clock, Text(message.to), Text(message.text[:70].replace("\n", " ")))
     return Group(queues, sent)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -6,6 +6,7 @@ OxyqError
 │   └── NewerPayload         a newer release wrote it: its workers will take it
 ├── IdConflict            this id was taken by other data: use another id, or the same data
 ├── QueueUnavailable      Redis did not take or give it: try again later
+│   ├── OrganizationMoving  it is on its way to another Redis server: try again in seconds
 │   └── MemoryFull        nothing new is taken in while Redis's memory is nearly full: try again later
 ├── QuotaExceeded         the organization has added all that it may for now: try again later
 ├── NotFound              there is no such thing: check the id
@@ -85,6 +86,25 @@ class QueueUnavailable(OxyqError):
 
     Whether a job was stored is then unknown: repeat the call as it is, and it will be one job.
     """
+
+
+class OrganizationMoving(QueueUnavailable):
+    """Nothing can be done for this organization for the seconds of its move; `retry_after_seconds`: when to try again.
+
+    Where it was being done already when the move began, nobody knows: repeat it, it will be done once.
+    """
+
+    retry_after_seconds = 2
+
+    def __init__(self, organization_id: str) -> None:
+        super().__init__(organization_id)
+        self.organization_id = organization_id
+
+    def __str__(self) -> str:
+        return (
+            f"organization {self.organization_id} is being moved to another Redis server; "
+            f"send the same again in {self.retry_after_seconds} s, it will be done once"
+        )
 
 
 class MemoryFull(QueueUnavailable):

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Final, cast
@@ -12,7 +13,7 @@ import redis.asyncio
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from oxyq import redis_keys
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import InvalidPayload
 from oxyq.jobs import WIRE_CONFIG, Id, InstanceId, OrganizationId, parse_stored, wire
 from oxyq.limits import GatewayName
@@ -29,6 +30,8 @@ SECRETS: Final[Mapping[GatewayName, tuple[str, ...]]] = {
 """Which secrets an instance has, by its gateway. The bridge's key is one for all, in the environment."""
 
 LONGEST_SECRET: Final = 4096
+#: Numbers asked about in one round trip.
+_AT_ONCE: Final = 500
 
 
 def _checked_url(url: str) -> str:
@@ -104,6 +107,11 @@ class InstanceStore:
                 logging.getLogger("oxyq").warning("%s", error)
         return found
 
+    async def count(self) -> int:
+        """How many there are."""
+        with as_unavailable("instances"):
+            return await self._client.hlen(self._table)
+
     async def save(self, instance: Instance) -> None:
         """Store it, in place of what was there; InvalidPayload when another organization has this id."""
         try:
@@ -121,6 +129,7 @@ class InstanceStore:
         with as_unavailable("instances"):
             async with self._client.pipeline(transaction=True) as both:
                 both.hdel(self._table, instance_id)
+                both.zrem(redis_keys.numbers_away(prefix=self._prefix), instance_id)
                 # Its session too: whoever gets this id next must not get the phone that was linked under it. Without
                 # its lease the bridge that has it closes it.
                 both.delete(
@@ -155,18 +164,39 @@ class InstanceStore:
 
     async def note_state(self, instance_id: str, state: str, detail: str = "") -> None:
         """Remember how the number stands."""
+        away, now = redis_keys.numbers_away(prefix=self._prefix), now_ms()
         with as_unavailable("instances"):
-            await self._client.hset(
-                self._state(instance_id), mapping={"state": state, "detail": detail[:500], "at": str(now_ms())}
-            )
+            async with self._client.pipeline(transaction=True) as both:
+                both.hset(self._state(instance_id), mapping={"state": state, "detail": detail[:500], "at": str(now)})
+                if state == "open":
+                    both.zrem(away, instance_id)
+                else:
+                    both.zadd(away, {instance_id: now}, nx=True)  # since when, and not since the last word of it
+                await both.execute()
 
     async def known_state(self, instance_id: str) -> KnownState | None:
         """What was last heard; None when nothing ever was."""
+        return (await self.known_states([instance_id]))[0]
+
+    async def known_states(self, instance_ids: Sequence[str]) -> Sequence[KnownState | None]:
+        """The same of several, in their order, in one round trip."""
         with as_unavailable("instances"):
-            stored = await cast("Awaitable[dict[str, str]]", self._client.hgetall(self._state(instance_id)))
-        if not stored:
-            return None
-        return KnownState(stored.get("state", "unknown"), stored.get("detail", ""), int(stored.get("at", "0")))
+            async with self._client.pipeline(transaction=False) as all_of_them:
+                for instance_id in instance_ids:
+                    all_of_them.hgetall(self._state(instance_id))
+                return [_known(stored) for stored in await all_of_them.execute()]
+
+    async def states(self) -> dict[str, int]:
+        """How many numbers were last heard to be in which state; `unknown`: never heard of."""
+        counts = Counter[str]()
+        with as_unavailable("instances"):
+            ids = await cast("Awaitable[list[str]]", self._client.hkeys(self._table))
+            for start in range(0, len(ids), _AT_ONCE):
+                async with self._client.pipeline(transaction=False) as asked:
+                    for instance_id in ids[start : start + _AT_ONCE]:
+                        asked.hget(self._state(instance_id), "state")
+                    counts.update(state or "unknown" for state in await asked.execute())
+        return dict(counts)
 
     @property
     def _table(self) -> str:
@@ -177,6 +207,12 @@ class InstanceStore:
 
     def _state(self, instance_id: str) -> str:
         return redis_keys.instance_state(instance_id, prefix=self._prefix)
+
+
+def _known(stored: Mapping[str, str]) -> KnownState | None:
+    if not stored:
+        return None
+    return KnownState(stored.get("state", "unknown"), stored.get("detail", ""), int(stored.get("at", "0")))
 
 
 def _decoded(instance_id: str, stored: str) -> Instance:

@@ -103,6 +103,9 @@ class Organization(BaseModel):
         default_factory=ConversationSettings, description='bursts and take-over, such as {"quietSeconds": 1.5}'
     )
     rules: list[Rule] = Field(default_factory=list, max_length=500, description="fixed answers, the first that fits")
+    owner_alerts: bool | None = Field(
+        default=None, description="false: the owner is not told by WhatsApp when something is wrong"
+    )
     ai: AiSettings | None = Field(default=None, description="a language model for all other questions")
     paused_at: Milliseconds | None = Field(
         default=None, description="since when nothing of it goes out, in ms since 1970; set by pausing it"

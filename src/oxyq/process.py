@@ -6,7 +6,7 @@ The HTTP side is in server.py, so that a process of workers does not carry it al
 import asyncio
 import signal
 import traceback
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,9 @@ from oxyq.errors import QueueUnavailable
 from oxyq.operating.doctor.start_up import refuse_loss
 from oxyq.settings import Settings
 from oxyq.telemetry.events import ProcessNews, StrayError, Telemetry
+from oxyq.telemetry.metrics.worker_process import worker_metrics
 from oxyq.telemetry.places import place
+from oxyq.workers.runner import Elsewhere
 from oxyq.workers.watchdog import Watchdog
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -58,9 +60,11 @@ def hear_stray_errors(telemetry: Telemetry) -> None:
 
 
 @asynccontextmanager
-async def running_workers(app: App, queues: Collection[str] = ()) -> AsyncIterator[Workers]:
+async def running_workers(
+    app: App, queues: Collection[str] = (), elsewhere: Elsewhere | None = None
+) -> AsyncIterator[Workers]:
     """Workers while the block runs, drained at its end."""
-    workers = app.workers(queues)
+    workers = app.workers(queues, elsewhere)
     await workers.start()
     try:
         yield workers
@@ -68,24 +72,56 @@ async def running_workers(app: App, queues: Collection[str] = ()) -> AsyncIterat
         await workers.stop(app.settings.stop_grace_seconds)
 
 
-async def serve_workers(settings: Settings, telemetry: Telemetry, queues: Collection[str] = ()) -> int:
+async def serve_workers(
+    settings: Settings, telemetry: Telemetry, queues: Collection[str] = (), shard: str | None = None
+) -> int:
     """Work until a signal, then drain; returns 0, or 1 when Redis never came or a worker gave up.
 
-    While it works a watchdog ends the process when it makes no progress; the drain has a deadline of its own.
+    While it works a watchdog ends the process when it makes no progress; the drain has a deadline of its own. Where
+    there are several shards it works on all of them, or on one.
 
-    Raises ConfigurationError for a Redis that loses jobs, in production.
+    Raises ConfigurationError for a Redis that loses jobs, in production, and for a shard that is not known.
     """
     hear_stray_errors(telemetry)
-    async with stop_on_signal() as stop, open_app(settings, telemetry) as app:
-        if not await _redis_came(app, stop):
-            return 1
-        async with running_workers(app, queues) as workers:
-            telemetry.emit(ProcessNews(f"working on {', '.join(queues or settings.policies)}"))
-            watchdog = Watchdog(settings.stuck_seconds, workers.pool.duties, telemetry)
-            watchdog.start()
-            gave_up = await _gave_up(workers, stop)
-            await watchdog.stop()
-            telemetry.emit(ProcessNews("a worker gave up" if gave_up else "stopping: finishing the jobs in hand"))
+    if settings.redis_shards is None and shard is None:
+        async with (
+            stop_on_signal() as stop, worker_metrics(settings, telemetry), open_app(settings, telemetry) as app
+        ):  # fmt: skip
+            return await _work(app, queues, stop)
+    from oxyq.shards.shards import open_shards
+    from oxyq.shards.strays import Strays
+
+    async with (
+        stop_on_signal() as stop, worker_metrics(settings, telemetry), open_shards(settings, telemetry) as shards
+    ):  # fmt: skip
+        served = [shards.named(shard)] if shard is not None else list(shards.by_name.values())
+        working = [_work(one.app, queues, stop, Strays(shards, one).elsewhere) for one in served]
+        ended = await asyncio.gather(*(_or_stop_all(work, stop) for work in working), return_exceptions=True)
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+    return max(code for code in ended if not isinstance(code, BaseException))
+
+
+async def _or_stop_all(work: Coroutine[None, None, int], stop: asyncio.Event) -> int:
+    """What this gives; when it ends, so do the others of the process, which is to be started anew as a whole."""
+    try:
+        return await work
+    finally:
+        stop.set()
+
+
+async def _work(app: App, queues: Collection[str], stop: asyncio.Event, elsewhere: Elsewhere | None = None) -> int:
+    settings, telemetry = app.settings, app.telemetry
+    if not await _redis_came(app, stop):
+        return 1
+    async with running_workers(app, queues, elsewhere) as workers:
+        telemetry.emit(ProcessNews(f"working on {', '.join(queues or settings.policies)}"))
+        watchdog = Watchdog(settings.stuck_seconds, workers.pool.duties, telemetry)
+        watchdog.start()
+        gave_up = await _gave_up(workers, stop)
+        await watchdog.stop()
+        telemetry.emit(ProcessNews("a worker gave up" if gave_up else "stopping: finishing the jobs in hand"))
     return 1 if gave_up else 0
 
 

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from oxyq import redis_keys
 from oxyq.admission import Admission
+from oxyq.clock import now_ms
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.hub import Hub
 from oxyq.engine.options import LONGEST_DELAY_MS, MOST_ATTEMPTS, Entry, JobOptions
@@ -114,7 +114,7 @@ class Producer:
         """Send one template to many: planned by a worker into one job per recipient."""
         # In a thread: a list of 100,000 recipients takes more than a second to check.
         campaign = await asyncio.to_thread(lambda: parse_new(CampaignRequest, value, **fields))
-        check_start(campaign.start_at, _now_ms())
+        check_start(campaign.start_at, now_ms())
         return await self._take_in("campaign", CAMPAIGN_JOB, campaign)
 
     async def add_campaign_run(
@@ -141,7 +141,8 @@ class Producer:
         """Add the send jobs of a campaign, each to run after its delay; one that is there already is left as it is."""
         policy = self._policies["campaign"]
         await self._queues["campaign"].add_many(
-            [Entry(SEND_JOB, send.data, send.job_id, job_options(policy, send.delay_ms)) for send in sends]
+            [Entry(SEND_JOB, send.data, send.job_id, job_options(policy, send.delay_ms)) for send in sends],
+            own_traces=True,
         )
 
     async def send_to_dlq(self, value: Mapping[str, object] | NewDeadLetter | None = None, **fields: object) -> str:
@@ -149,7 +150,7 @@ class Producer:
         letter = parse_new(NewDeadLetter, value, **fields)
         body = {
             "kind": "by-hand", "attempts": [], "attemptsMade": 0, "replays": [], "opts": {},
-            "failedAt": _now_ms(), **wire(letter),
+            "failedAt": now_ms(), **wire(letter),
         }  # fmt: skip
         return await self._queues[DEAD_LETTER].add(DEAD_LETTER_JOB, body, job_id=letter.job_id())
 
@@ -180,7 +181,7 @@ def _written(payload: Payload) -> tuple[JsonValue, str]:
 
 
 def _delay_ms(automation: Automation) -> int:
-    delay_ms = max((automation.scheduled_for or 0) - _now_ms(), 0)
+    delay_ms = max((automation.scheduled_for or 0) - now_ms(), 0)
     if delay_ms > LONGEST_DELAY_MS:
         raise InvalidPayload("scheduledFor", "is more than 366 days ahead; add it later")
     return delay_ms
@@ -196,7 +197,3 @@ def job_options(policy: QueuePolicy, delay_ms: int = 0) -> JobOptions:
         keep_completed=Keep(policy.keep_completed_count, policy.keep_completed_seconds),
         keep_failed=Keep(policy.keep_failed_count, policy.keep_failed_seconds),
     )
-
-
-def _now_ms() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)

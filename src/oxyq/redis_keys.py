@@ -20,8 +20,11 @@ ALIAS_SECONDS = 365 * 24 * 3600
 AUDIT_SECONDS = 365 * 24 * 3600
 STATISTICS_SECONDS = 90 * 24 * 3600
 TASK_SECONDS = 7 * 24 * 3600
+ALERTS_SECONDS = 30 * 24 * 3600
 #: An hour longer than such a job is left waiting, so that its last look still finds since when.
 NEWER_JOB_SECONDS = 25 * 3600
+#: Longer than anybody takes to begin an import anew that broke off.
+SNAPSHOT_SECONDS = 7 * 24 * 3600
 
 #: What quoting leaves as it is: most parts, and looking is ten times as fast.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -269,6 +272,21 @@ def opted_out(organization_id: str, *, prefix: str = "bull") -> str:
     return _tenant_key(prefix, organization_id, "opted-out")
 
 
+def text_key(organization_id: str, *, prefix: str = "bull") -> str:
+    """String: the sealed key of an organization's texts (text_keys.py). No TTL: until it is thrown away."""
+    return _tenant_key(prefix, organization_id, "text-key")
+
+
+def suppressed(organization_id: str, *, prefix: str = "bull") -> str:
+    """Sorted set: fingerprints of erased people who want no campaigns, by since when (suppression.py). No TTL."""
+    return _tenant_key(prefix, organization_id, "suppressed")
+
+
+def erasing(organization_id: str, fingerprint: str, *, prefix: str = "bull") -> str:
+    """Set: ids of jobs and messages that go with a person who is being erased. TTL 1 day; gone when that is done."""
+    return _tenant_key(prefix, organization_id, "erasing", fingerprint)
+
+
 # --- the board and those who use it ---------------------------------------------------------------------------
 
 
@@ -344,6 +362,34 @@ def task_lease(task_id: str, *, prefix: str = "bull") -> str:
     return _key(prefix, "task-lease", task_id)
 
 
+# --- alerts ---------------------------------------------------------------------------------------------------
+
+
+def alerts(*, prefix: str = "bull") -> str:
+    """Hash: each alert as JSON, by its id. TTL 30 days after the last change; each goes a day after it is over."""
+    return _key(prefix, "alerts")
+
+
+def alert_silences(*, prefix: str = "bull") -> str:
+    """Hash: until when (ms) nobody is told of an alert or rule. TTL 30 days, the longest silence."""
+    return _key(prefix, "alert-silences")
+
+
+def alert_lease(*, prefix: str = "bull") -> str:
+    """String: which process looks for alerts. TTL 150 seconds, renewed."""
+    return _key(prefix, "alert-lease")
+
+
+def numbers_away(*, prefix: str = "bull") -> str:
+    """Sorted set: the numbers that are not connected by since when (ms). No TTL, each goes when it is back."""
+    return _key(prefix, "numbers-away")
+
+
+def campaigns_stopped(*, prefix: str = "bull") -> str:
+    """Sorted set: "organization/campaign" of those that stand still by since when (ms). TTL 30 days."""
+    return _key(prefix, "campaigns-stopped")
+
+
 # --- what was counted, and who works --------------------------------------------------------------------------
 
 
@@ -371,6 +417,40 @@ def workers(*, prefix: str = "bull") -> str:
 def worker(process_id: str, *, prefix: str = "bull") -> str:
     """String: what one worker process said of itself when it was last heard, as JSON. TTL 150 seconds."""
     return _key(prefix, "worker", process_id)
+
+
+# --- which organization is on which of several servers -------------------------------------------------------------
+
+
+def shards(*, prefix: str = "bull") -> str:
+    """Hash: organization -> the shard it was put on or is moved to; "" -> how often that changed. At home. No TTL."""
+    return _key(prefix, "shards")
+
+
+def shards_away(*, prefix: str = "bull") -> str:
+    """Hash: organization -> the shard where it is now, "" while it moves; "" -> how often that changed. On each shard.
+
+    No TTL: what others add here for it later is carried after it.
+    """
+    return _key(prefix, "shards-away")
+
+
+def shard_move(organization_id: str, *, prefix: str = "bull") -> str:
+    """String: which process moves an organization. At home. TTL 5 seconds, renewed."""
+    return _key(prefix, "shard-move", organization_id)
+
+
+# --- while a snapshot is imported ------------------------------------------------------------------------------
+
+
+def snapshot_import(*, prefix: str = "bull") -> str:
+    """String: which snapshot is being imported here, until all of it is. TTL 7 days."""
+    return _key(prefix, "snapshot-import")
+
+
+def snapshot_part(key: str, *, prefix: str = "bull") -> str:
+    """As the key it stands for: the pieces of a large key until all are there. TTL 7 days."""
+    return _key(prefix, "snapshot-part", key)
 
 
 # --- what all of the above are made of ------------------------------------------------------------------------

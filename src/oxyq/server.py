@@ -5,13 +5,16 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from oxyq.alerts.watch import WATCH_SECONDS
 from oxyq.api.application import create_api
 from oxyq.app import App, open_app
 from oxyq.errors import ConfigurationError, QueueUnavailable
+from oxyq.maintenance.periodic import Periodic
 from oxyq.operating.doctor.start_up import refuse_loss
 from oxyq.process import hear_stray_errors, stop_on_signal
 from oxyq.settings import Settings
@@ -31,12 +34,13 @@ class _Http(uvicorn.Server):
 
 
 @asynccontextmanager
-async def http_server(app: App) -> AsyncIterator[str]:
-    """The API on the configured port while the block runs; gives its address."""
+async def http_server(app: App, api: ASGIApp | None = None) -> AsyncIterator[str]:
+    """The API on the configured port while the block runs; gives its address. `api`: one over more than this app."""
     settings = app.settings
     listening = _listen(settings.host, settings.port)
+    served = api or create_api(app)
     config = uvicorn.Config(
-        create_api(app), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=HTTP_STOP_SECONDS,
+        served, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=HTTP_STOP_SECONDS,
         server_header=False, proxy_headers=False, h11_max_incomplete_event_size=64 * 1024,
     )  # fmt: skip
     # A stranger's malformed request is answered 400 by uvicorn itself; its line about it is no news of ours.
@@ -45,12 +49,26 @@ async def http_server(app: App) -> AsyncIterator[str]:
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
     try:
-        async with app.bulk.running():
+        async with app.bulk.running(), _watching(app), app.telemetry.metrics.running():
             yield f"http://{host}:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         await asyncio.wait([serving], timeout=HTTP_STOP_SECONDS + 1)
         listening.close()
+
+
+@asynccontextmanager
+async def _watching(app: App) -> AsyncIterator[None]:
+    """Look for alerts while the block runs, beside the workers: were there none, nobody else could tell."""
+    if not app.alert_watch.is_on:
+        yield
+        return
+    chore = Periodic("alerts", app.alert_watch.run_once, WATCH_SECONDS, app.telemetry)
+    chore.start()
+    try:
+        yield
+    finally:
+        await chore.stop()
 
 
 async def serve_api(settings: Settings, telemetry: Telemetry) -> int:
@@ -59,6 +77,8 @@ async def serve_api(settings: Settings, telemetry: Telemetry) -> int:
     Redis is looked at before anything is taken in. Is it away, the API says so to whoever asks, and looks at it later.
     """
     hear_stray_errors(telemetry)
+    if settings.redis_shards is not None:
+        return await _serve_shards(settings, telemetry)
     async with (
         stop_on_signal() as stop,
         open_app(settings, telemetry) as app,
@@ -66,6 +86,23 @@ async def serve_api(settings: Settings, telemetry: Telemetry) -> int:
         http_server(app) as url,
     ):
         telemetry.emit(ProcessNews(f"API on {url}"))
+        await stop.wait()
+        telemetry.emit(ProcessNews("stopping"))
+    return 0
+
+
+async def _serve_shards(settings: Settings, telemetry: Telemetry) -> int:
+    from oxyq.api.shard_door import create_sharded_api
+    from oxyq.shards.shards import open_shards
+
+    async with stop_on_signal() as stop, open_shards(settings, telemetry) as shards, AsyncExitStack() as stack:
+        for shard in shards.by_name.values():
+            await stack.enter_async_context(_redis_looked_at(shard.app, stop))
+            if shard is not shards.home:  # whose tasks http_server runs
+                await stack.enter_async_context(shard.app.bulk.running())
+                await stack.enter_async_context(_watching(shard.app))
+        url = await stack.enter_async_context(http_server(shards.home.app, create_sharded_api(shards)))
+        telemetry.emit(ProcessNews(f"API on {url}, before {len(shards.by_name)} shards"))
         await stop.wait()
         telemetry.emit(ProcessNews("stopping"))
     return 0

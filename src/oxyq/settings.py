@@ -21,17 +21,23 @@ MIN_SECRET_BYTES: Final = 32
 
 DefaultGateway = Literal["auto", "simulator", "none"]
 
+HOME: Final = "home"
+"""The shard at REDIS_URL: every organization that was pinned to no other is there, and the list of the others too."""
+_SHARD_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
 _NEEDED_IN_PRODUCTION: Final = {
     "REDIS_URL": "give the address of your Redis, such as rediss://default:password@host:6379",
     "OXYQ_JWT_SECRET": "make one with: openssl rand -hex 32",
 }
 _SECRET_NAMES: Final = frozenset(
     (
-        *_NEEDED_IN_PRODUCTION, "OXYQ_JWT_SECRET_PREVIOUS", "OXYQ_JWT_PUBLIC_KEY", "OXYQ_SECRETS_KEY",
-        "OXYQ_BRIDGE_KEY", "OXYQ_OPENAI_KEY", "OXYQ_ANTHROPIC_KEY",
+        *_NEEDED_IN_PRODUCTION, "OXYQ_REDIS_SHARDS", "OXYQ_JWT_SECRET_PREVIOUS", "OXYQ_JWT_PUBLIC_KEY",
+        "OXYQ_SECRETS_KEY", "OXYQ_BRIDGE_KEY", "OXYQ_OPENAI_KEY", "OXYQ_ANTHROPIC_KEY", "OXYQ_METRICS_TOKEN",
+        "OXYQ_ALERT_WEBHOOK", "OXYQ_ALERT_SECRET",
     )
 )  # fmt: skip
 _SHOWN_CHARACTERS: Final = 60
+_ONLY_HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 # --- checks of single values -------------------------------------------------------------------------------
@@ -47,10 +53,44 @@ def _checked_redis_url(url: str) -> str:
     return url
 
 
+def _read_shards(given: object) -> object:
+    """`name=url name=url` as a mapping; nothing of a URL is ever shown."""
+    if not isinstance(given, str):
+        return given
+    shards: dict[str, str] = {}
+    for number, pair in enumerate(given.split(), 1):
+        name, mark, url = pair.partition("=")
+        if not mark or not _SHARD_NAME.fullmatch(name) or name == HOME:
+            raise ValueError(
+                f"entry {number} must be a name and a URL, such as south=rediss://…; a name has small letters, "
+                f"digits and -, and is not {HOME}, which is REDIS_URL"
+            )
+        if name in shards or url in shards.values():
+            raise ValueError(f"entry {number} ({name}) is there twice, by its name or its URL; remove one")
+        try:
+            read_redis_url(url)
+        except ValueError as error:
+            raise ValueError(f"{name}: the URL {error}") from None
+        shards[name] = url
+    return shards
+
+
 def _checked_secret(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value().encode(errors="surrogateescape")) < MIN_SECRET_BYTES:
         raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes; make one with: openssl rand -hex 32")
     return secret
+
+
+def _checked_webhook(url: SecretStr) -> SecretStr:
+    """An address; nothing of it is ever shown, since of chat programs it is the key to a room."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_one = parts.scheme in ("http", "https") and parts.hostname and not parts.username and not parts.fragment
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError("must be an address such as https://hooks.example.com/oxyq")
+    return url
 
 
 def _checked_public_key(given: str) -> str:
@@ -121,6 +161,12 @@ class Settings(BaseSettings):
         repr=False,  # it holds the password
         description="Redis or Valkey: `redis://`, `rediss://` (TLS), `unix://`, `redis+sentinel://` or "
         "`redis+cluster://`; unset, one is started",
+    )
+    redis_shards: Annotated[Mapping[str, str], BeforeValidator(_read_shards)] | None = Field(
+        default=None,
+        alias="OXYQ_REDIS_SHARDS",
+        repr=False,  # passwords
+        description="further Redis servers for organizations that `oxyq shards` puts there, as `name=url name=url`",
     )
     env: Annotated[Literal["development", "production"], BeforeValidator(_lower)] = Field(
         default="development",
@@ -257,6 +303,28 @@ class Settings(BaseSettings):
     api_url: Annotated[str, AfterValidator(_checked_http_url)] | None = Field(
         default=None, alias="OXYQ_API_URL", description="how the bridge reaches the API; unset, by host and port"
     )
+    metrics_token: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
+        default=None,
+        alias="OXYQ_METRICS_TOKEN",
+        description="who reads `/metrics` shows it (`Authorization: Bearer`), 32 bytes or more; unset, only this "
+        "machine may read them, and in production nobody",
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        alias="OXYQ_METRICS_PORT",
+        description="port on which a worker process tells its metrics, 0 for none; the API and the bridge tell theirs "
+        "on their own",
+    )
+    metrics_host: str = Field(default="127.0.0.1", alias="OXYQ_METRICS_HOST", description="and the address for it")
+    metrics_organizations: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        alias="OXYQ_METRICS_ORGANIZATIONS",
+        description="how many organizations, the busiest, have metrics of their own, by their id; needs the token",
+    )
     openai_url: Annotated[str, AfterValidator(_checked_http_url)] = Field(
         default="https://api.openai.com/v1",
         alias="OXYQ_OPENAI_URL",
@@ -322,6 +390,63 @@ class Settings(BaseSettings):
         alias="OXYQ_SWEEP_SECONDS",
         description="how often jobs that others failed are moved to the dead letters",
     )
+    alert_webhook: Annotated[SecretStr, AfterValidator(_checked_webhook)] | None = Field(
+        default=None,
+        alias="OXYQ_ALERT_WEBHOOK",
+        description="where the operator is told that something is wrong (POST, JSON); unset, nowhere",
+    )
+    alert_secret: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = Field(
+        default=None,
+        alias="OXYQ_ALERT_SECRET",
+        description="key that signs what is posted there (HMAC-SHA256), 32 bytes or more",
+    )
+    alert_owners: Annotated[bool, BeforeValidator(_lower)] = Field(
+        default=False,
+        alias="OXYQ_ALERT_OWNERS",
+        description="`true` tells each organization's first owner by WhatsApp what is wrong with what is theirs",
+    )
+    alert_queue_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        alias="OXYQ_ALERT_QUEUE_SECONDS",
+        description="how long the next job of a queue may wait before that is told",
+    )
+    alert_dead_letters: int = Field(
+        default=10,
+        ge=1,
+        le=500,
+        alias="OXYQ_ALERT_DEAD_LETTERS",
+        description="how many jobs may be given up within 10 minutes before that is told",
+    )
+    alert_disconnected_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        alias="OXYQ_ALERT_DISCONNECTED_SECONDS",
+        description="how long a number may be disconnected before that is told",
+    )
+    alert_campaign_seconds: float = Field(
+        default=1800,
+        ge=1,
+        le=604800,
+        alias="OXYQ_ALERT_CAMPAIGN_SECONDS",
+        description="how long a campaign may stand still in its hours before that is told",
+    )
+    alert_memory_percent: int = Field(
+        default=65,
+        ge=1,
+        le=100,
+        alias="OXYQ_ALERT_MEMORY_PERCENT",
+        description="how much of Redis's `maxmemory` may be used before that is told",
+    )
+    alert_remind_seconds: float = Field(
+        default=14400,
+        ge=0,
+        le=604800,
+        alias="OXYQ_ALERT_REMIND_SECONDS",
+        description="how often it is told again while nothing changes; 0: never",
+    )
     policies: Mapping[str, QueuePolicy] = Field(default_factory=policies)
     #: No variable: whoever starts a process says so each time (--i-accept-loss).
     accept_loss: bool = False
@@ -337,6 +462,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what `load_settings` hands over, so that all problems are found and told together."""
         return (init_settings,)
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """The names of all shards, home first."""
+        return (HOME, *(self.redis_shards or {}))
+
+    def of_shard(self, name: str) -> "Settings":
+        """The settings of one shard, which knows of no other; ConfigurationError when there is none of this name."""
+        if name not in self.shards:
+            raise ConfigurationError(f"there is no shard {name}; known are {', '.join(self.shards)}")
+        url = self.redis_url if name == HOME else (self.redis_shards or {})[name]
+        return self.model_copy(update={"redis_url": url, "redis_shards": None})
 
     @property
     def is_production(self) -> bool:
@@ -439,12 +576,29 @@ def _require_companions(settings: Settings | None, problems: dict[str, str]) -> 
     """What is right by itself and wrong beside another setting."""
     if settings is None:
         return
-    prefix = settings.redis_prefix
-    if settings.redis_url and read_redis_url(settings.redis_url).kind == "cluster" and hash_tag(prefix) is None:
+    prefix, shards = settings.redis_prefix, settings.redis_shards or {}
+    if shards and settings.redis_url is None:
+        problems["REDIS_URL"] = f"is missing; OXYQ_REDIS_SHARDS adds to the server there, which is the shard {HOME}"
+    if settings.redis_url in shards.values():
+        problems["OXYQ_REDIS_SHARDS"] = f"names the server of REDIS_URL, which is the shard {HOME} already; remove it"
+    addresses = {"REDIS_URL": settings.redis_url, **shards}
+    clusters = [name for name, url in addresses.items() if url and read_redis_url(url).kind == "cluster"]
+    if clusters and hash_tag(prefix) is None:
         problems["OXYQ_REDIS_PREFIX"] = (
-            "would spread our keys over the cluster of REDIS_URL, where no script could reach all of them; "
+            f"would spread our keys over the cluster of {clusters[0]}, where no script could reach all of them; "
             f"write {{{prefix.strip('{}') or 'oxyq'}}}"
         )
+    if settings.alert_webhook and not settings.alert_secret:
+        problem = "is missing, and signs what OXYQ_ALERT_WEBHOOK gets; openssl rand -hex 32"
+        problems["OXYQ_ALERT_SECRET"] = problem
+    if settings.metrics_token is None:
+        for name, needs_it in (
+            ("OXYQ_METRICS_PORT", settings.metrics_port and settings.is_production),
+            ("OXYQ_METRICS_HOST", settings.metrics_port and settings.metrics_host not in _ONLY_HERE),
+            ("OXYQ_METRICS_ORGANIZATIONS", settings.metrics_organizations),
+        ):
+            if needs_it:
+                problems["OXYQ_METRICS_TOKEN"] = f"is missing, and {name} needs it; make one with: openssl rand -hex 32"
     if settings.redis_client_key and not settings.redis_client_cert:
         problems["OXYQ_REDIS_CLIENT_CERT"] = "is missing; give the certificate of OXYQ_REDIS_CLIENT_KEY"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from oxyq.app import App
+from oxyq.clock import now_ms
 from oxyq.dead_letters import Filter
 from oxyq.gateways.simulator import NEVER_GETS_THROUGH, Received, customer_message, read_log
 from oxyq.organizations import Organization, demo_organization
@@ -78,13 +79,13 @@ class Story:
         return shop
 
     async def _customers_write(self, shop: Organization) -> None:
-        self._asked_ms = _now_ms()
+        self._asked_ms = now_ms()
         for number, question in enumerate(_QUESTIONS):
             await self._message(shop, f"551197777000{number}", question)
         await self._message(shop, shop.owners[0], "status")
 
     async def _message(self, shop: Organization, number: str, text: str) -> None:
-        message = customer_message(shop.id, shop.instances[0], number, text, _now_ms())
+        message = customer_message(shop.id, shop.instances[0], number, text, now_ms())
         await self._app.producer.add_message_job(message)
         # WhatsApp delivers twice at times: the same message once more must change nothing.
         await self._app.producer.add_message_job(message)
@@ -93,7 +94,7 @@ class Story:
         await self._app.producer.add_automation_job(
             automation_id="reminder", organization_id=f"org_story_{self._run}", type="reminder",
             recipient_number="5511966660001", content="Lembrete: consulta amanhã às 10h",
-            scheduled_for=_now_ms() + REMINDER_SECONDS * 1000,
+            scheduled_for=now_ms() + REMINDER_SECONDS * 1000,
         )  # fmt: skip
 
     async def _campaign(self) -> None:
@@ -142,7 +143,3 @@ def _all_right(steps: list[Step]) -> bool:
 
 def _is_from_list(message: Received) -> bool:
     return message.to.startswith("551197777") and message.text != demo_organization().hand_off
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

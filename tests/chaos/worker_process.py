@@ -10,7 +10,7 @@ from typing import Final
 
 import oxyq.process
 from oxyq.cli.program import run
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.settings import Settings
 from oxyq.telemetry.events import Telemetry
 
@@ -19,10 +19,12 @@ _PAGE_MIB: Final = os.sysconf("SC_PAGE_SIZE") / 2**20
 _serve_workers = oxyq.process.serve_workers
 
 
-async def _measured(settings: Settings, telemetry: Telemetry, queues: Collection[str] = ()) -> int:
+async def _measured(
+    settings: Settings, telemetry: Telemetry, queues: Collection[str] = (), shard: str | None = None
+) -> int:
     thermometer = asyncio.create_task(_measure(Path(sys.argv[1])))
     try:
-        return await _serve_workers(settings, telemetry, queues)
+        return await _serve_workers(settings, telemetry, queues, shard)
     finally:
         thermometer.cancel()
 

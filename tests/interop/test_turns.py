@@ -69,8 +69,8 @@ async def test_flood_from_node_does_not_keep_another_organization_waiting(node, 
     await node.queue("campaign").resume()
     beside = await p95_of_bia()
 
-    # Then she hardly notices; behind the flood she would wait for all of it, which takes a minute. How long she waits is
-    # measured on a quiet machine (docs/decisions/fair-turns.md).
+    # Then she hardly notices; behind the flood she would wait for all of it, a minute. How long she waits is measured
+    # on a quiet machine (docs/decisions/fair-turns.md).
     print(f"p95 alone {alone:.2f} s, beside the flood {beside:.2f} s")
     assert beside <= 2 * alone + 5.0
     await open_queue("campaign").obliterate()

@@ -15,7 +15,9 @@ from oxyq.limits import NumberSettings, RateLimit
 from oxyq.organizations import demo_organization
 from oxyq.sending.ledger import Entry, Ledger
 from tests.journeys.conftest import ORGANIZATION, StartProcess, campaign_ended
+from tests.journeys.scrape import scraped
 from tests.journeys.whatsapp_world import NodeProcess, Phones, World, until
+from tests.redis_server import free_port
 from tests.requirements import require
 
 ANA, BIA = "5511999990001", "5511999990002"
@@ -72,7 +74,7 @@ async def world(app: App, start_oxyq: StartProcess, start_node: StartNode) -> As
     api_url = (await api.until_it_says('{"news": "API on ')).split('"')[0]
     bridge = {"OXYQ_API_URL": api_url, "OXYQ_BRIDGE_WHATSAPP_URL": at["url"], "OXYQ_BRIDGE_WHATSAPP_ROOT": at["root"]}
     async with httpx.AsyncClient(base_url=at["control"]) as client:
-        yield World(app, Phones(client), lambda: start_node("src/main.mjs", **bridge, **SHORT_LEASE))
+        yield World(app, Phones(client), lambda: start_node("src/main.mjs", **bridge, **SHORT_LEASE), api_url)
 
 
 async def test_a_number_is_linked_and_a_customers_message_is_answered_and_read(
@@ -116,7 +118,9 @@ async def test_bridges_die_while_customers_write_and_nothing_is_lost_or_answered
     world: World, start_oxyq: StartProcess
 ) -> None:
     # Given ten numbers in one bridge, and twenty customers: a number of Baileys may send twenty a minute, and no more
-    start_oxyq("workers", "start", **SOON)
+    require("promtool")
+    worker_port = free_port()
+    start_oxyq("workers", "start", **SOON, OXYQ_METRICS_PORT=str(worker_port))
     numbers = {f"wa_{n}": f"551190000000{n}" for n in range(10)}
     await _no_gaps(world.app, *numbers)
     bridge = world.start_bridge()
@@ -157,6 +161,20 @@ async def test_bridges_die_while_customers_write_and_nothing_is_lost_or_answered
         assert 1 <= len(answers) <= len(texts)
         assert list((await world.phones.show(number, len(answers))).values()) == ["anotado"] * len(answers)
         assert said[-1].author == "us"
+
+    # And what the three processes told meanwhile is what Prometheus reads
+    told = await scraped(f"{world.api_url}/metrics", "API", "every process")
+    assert told["oxyq_queue_finished_total", (("outcome", "completed"), ("queue", "message"))] >= len(customers)
+    assert told["oxyq_numbers", (("state", "open"),)] == len(numbers)
+    assert told["oxyq_queue_alive", (("queue", "message"),)] == 1
+    told = await scraped(f"http://127.0.0.1:{worker_port}/metrics", "workers", "every process")
+    assert told["oxyq_sends_total", (("kind", "message"), ("outcome", "sent"))] >= len(customers)
+    assert told["oxyq_job_run_seconds_count", (("queue", "message"),)] >= len(customers)
+    told = await scraped(f"{(await bridge.said())['url']}/metrics", "bridge")
+    assert told["oxyq_bridge_numbers", (("state", "open"),)] == len(numbers)
+    assert told["oxyq_bridge_inbound_total", ()] > 0
+    assert told["oxyq_bridge_sends_total", (("outcome", "sent"),)] > 0
+    assert told["oxyq_bridge_redis_up", ()] == 1
 
 
 async def test_the_owner_answers_on_the_phone_and_the_bot_is_silent_in_that_chat(

@@ -107,8 +107,9 @@ class Phones:
 class World:
     """An installation with a bridge, on a WhatsApp of its own."""
 
-    def __init__(self, app: App, phones: Phones, start_bridge: Callable[[], NodeProcess]) -> None:
+    def __init__(self, app: App, phones: Phones, start_bridge: Callable[[], NodeProcess], api_url: str) -> None:
         self.app = app
+        self.api_url = api_url
         self.phones = phones
         self.start_bridge = start_bridge
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROMISES = ("docs/semantics.md", "docs/promessas.md", "docs/faults.md")
+PROMISES = ("docs/semantics.md", "docs/promessas.md", "docs/faults.md", "docs/security.md")
 #: `tests/unit/test_x.py::test_y`, `…::test_z` (the file named before it in the same row), `tests/interop` (a folder).
 _NAMED = re.compile(r"`((?:tests|bridge)/[\w./-]+|…)(?:::(\w+))?`")
 _FAULTS = 58

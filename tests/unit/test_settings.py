@@ -263,6 +263,19 @@ def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
     }
 
 
+def test_metrics_that_others_could_read_need_a_token() -> None:
+    production = {"OXYQ_ENV": "production", "REDIS_URL": REDIS, "OXYQ_JWT_SECRET": SECRET}
+    for needs_it in (
+        {**production, "OXYQ_METRICS_PORT": "9464"},
+        {"OXYQ_METRICS_PORT": "9464", "OXYQ_METRICS_HOST": "10.0.0.7"},
+        {"OXYQ_METRICS_ORGANIZATIONS": "20"},
+    ):
+        assert set(problems(**needs_it)) == {"OXYQ_METRICS_TOKEN"}
+        assert load_settings({**needs_it, "OXYQ_METRICS_TOKEN": SECRET})
+    assert load_settings({"OXYQ_METRICS_PORT": "9464"}).metrics_host == "127.0.0.1"
+    assert "s3cret" not in problems(OXYQ_METRICS_TOKEN="s3cret")["OXYQ_METRICS_TOKEN"]
+
+
 def test_every_problem_is_told_at_once_and_no_secret_is_shown() -> None:
     found = problems(
         REDIS_URL="http://:pass-w0rd@host",
@@ -335,3 +348,40 @@ def test_the_readme_has_the_table_of_all_settings() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
     assert settings_markdown() in readme
+
+
+# --- several servers ---------------------------------------------------------------------------------------
+
+
+def test_shards_are_home_and_those_that_are_named_and_each_has_its_settings() -> None:
+    settings = load_settings({"REDIS_URL": "redis://a", "OXYQ_REDIS_SHARDS": "south=rediss://:pw@b:1  north=redis://c"})
+    assert settings.shards == ("home", "south", "north")
+    assert settings.of_shard("south").redis_url == "rediss://:pw@b:1"
+    assert settings.of_shard("home").redis_url == "redis://a"
+    assert settings.of_shard("north").shards == ("home",)
+    assert "pw" not in repr(settings)
+    with pytest.raises(ConfigurationError, match="no shard east; known are home, south, north"):
+        settings.of_shard("east")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("redis://:pw@b", "entry 1 must be a name and a URL"),
+        ("home=redis://b", "entry 1 must be a name and a URL"),
+        ("South=redis://b", "entry 1 must be a name and a URL"),
+        ("a=redis://b a=redis://c", r"entry 2 \(a\) is there twice"),
+        ("a=redis://b b=redis://b", r"entry 2 \(b\) is there twice"),
+        ("a=http://:pw@b", "a: the URL must begin with redis://"),
+        ("a=redis://a", "names the server of REDIS_URL"),
+    ],
+)
+def test_shards_that_cannot_be_are_refused_and_no_password_is_told(given: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"OXYQ_REDIS_SHARDS: .*{problem}") as refused:
+        load_settings({"REDIS_URL": "redis://a", "OXYQ_REDIS_SHARDS": given})
+    assert "pw" not in str(refused.value)
+
+
+def test_shards_need_a_home() -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL: is missing; OXYQ_REDIS_SHARDS adds to the server there"):
+        load_settings({"OXYQ_REDIS_SHARDS": "south=redis://b"})

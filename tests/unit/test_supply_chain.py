@@ -17,7 +17,11 @@ ROOT = Path(__file__).parents[2]
 LOCKS = [ROOT / "requirements" / "runtime.txt", ROOT / "requirements" / "dev.txt"]
 #: What an image holds: our package with all its extras.
 PRODUCTION = ROOT / "requirements" / "production.txt"
-OTHER_LOCKS = [PRODUCTION, ROOT / "requirements" / "uv.txt", ROOT / "benchmarks" / "requirements.txt"]
+OTHER_LOCKS = [
+    PRODUCTION,
+    *(ROOT / "requirements" / name for name in ("uv.txt", "build.txt")),
+    ROOT / "benchmarks" / "requirements.txt",
+]
 NODE_LOCKS = [ROOT / folder / "package-lock.json" for folder in ("tests/interop", "bridge", "benchmarks")]
 
 #: The first version without a weakness that is known to us, and which it is. Online, pip-audit and npm audit know more

@@ -5,25 +5,23 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, TypeGuard, get_args
-
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
 
 from oxyq.errors import ConfigurationError, InvalidPayload
 from oxyq.jobs import MAX_ID_CHARACTERS
 from oxyq.own_secrets import own_secret
 from oxyq.settings import Settings
 
+if TYPE_CHECKING:  # most commands never see a token, and would load cryptography for it
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 Role = Literal["owner", "operator", "viewer", "service"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 AUDIENCE: Final = "oxyq"
 Algorithm: TypeAlias = Literal["HS256", "EdDSA", "RS256"]
-Key: TypeAlias = str | Ed25519PublicKey | RSAPublicKey
+Key: TypeAlias = "str | Ed25519PublicKey | RSAPublicKey"
 
 LEEWAY_SECONDS: Final = 30
 """By how much the clocks of the one who signs and the one who checks may differ."""
@@ -84,6 +82,8 @@ def issue(settings: Settings, sub: str, role: str, org: str | None = None, expir
             "OXYQ_JWT_PUBLIC_KEY: is set, so only tokens of the system that has the private key are taken; "
             "get one there, or let a person in with `oxyq token link`"
         )
+    import jwt
+
     principal = checked_principal(sub, role, org)
     if not 1 <= expires_seconds <= LONGEST_SECONDS:
         raise InvalidPayload("expires_seconds", f"must be from 1 to {LONGEST_SECONDS}")
@@ -125,6 +125,8 @@ class Verifier:
         raise BadToken
 
     def _parts(self, token: str, key: Key) -> Mapping[str, Mapping[str, object]] | None:
+        import jwt
+
         try:
             return jwt.decode_complete(
                 token, key, algorithms=[self._algorithm], audience=AUDIENCE, leeway=LEEWAY_SECONDS,
@@ -177,6 +179,11 @@ def signing_secret(settings: Settings) -> str:
 
 
 def _public_key(pem: str) -> tuple[Algorithm, Sequence[Key]]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):

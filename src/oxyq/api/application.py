@@ -28,16 +28,19 @@ from oxyq.api.intake import Intake
 from oxyq.api.job_actions import JobActionRoutes
 from oxyq.api.job_status import JobLookup
 from oxyq.api.json_answer import JsonAnswer
+from oxyq.api.metrics import MetricsRoutes
 from oxyq.api.openapi import add_body_schemas
 from oxyq.api.opt_outs import OptOuts
 from oxyq.api.organization_usage import OrganizationUsageRoutes
 from oxyq.api.organizations import Organizations
 from oxyq.api.overview import OverviewRoutes
+from oxyq.api.people import People
 from oxyq.api.queues import QueueRoutes
 from oxyq.api.schedulers import SchedulerRoutes
 from oxyq.api.sessions import SessionRoutes
 from oxyq.api.statistics import StatisticsRoutes
 from oxyq.api.tasks import TaskRoutes
+from oxyq.api.traced import Traced
 from oxyq.api.webhooks import Webhooks
 from oxyq.app import App
 from oxyq.dashboard.board import MOUNTED_AT, create_board
@@ -61,8 +64,11 @@ class _Api(FastAPI):
         return super().openapi()
 
 
-def create_api(app: App) -> FastAPI:
-    """The ASGI application over the parts in `app`; raises ConfigurationError when there is no secret for tokens."""
+def create_api(app: App, health: HealthChecks | None = None) -> FastAPI:
+    """The ASGI application over the parts in `app`; raises ConfigurationError when there is no secret for tokens.
+
+    `health`: what is asked of more than this app.
+    """
     api = _Api(
         title=TITLE,
         description=DESCRIPTION,
@@ -81,7 +87,8 @@ def create_api(app: App) -> FastAPI:
     cursors, handles = Cursors(signing_secret(app.settings)), Handles(signing_secret(app.settings))
     drafts = Drafts(app, campaigns)
     for routes in (
-        HealthChecks(app).routes(),
+        (health or HealthChecks(app)).routes(),
+        MetricsRoutes(app).routes(),
         Intake(app.producer, drafts).routes(access),
         JobLookup(shown).routes(access),
         JobActionRoutes(app).routes(access),
@@ -90,6 +97,7 @@ def create_api(app: App) -> FastAPI:
         CampaignChecks(app, campaigns, drafts).routes(access),
         drafts.routes(access),
         Contacts(app, campaigns, handles).routes(access),
+        People(app, handles).routes(access),
         Conversations(app, cursors, handles).routes(access),
         Automations(app.waiting_automations, app.automation_control, campaigns).routes(access),
         Schedules(app.automation_schedules, campaigns).routes(access),
@@ -113,4 +121,6 @@ def create_api(app: App) -> FastAPI:
     api.mount(MOUNTED_AT, create_board(app, verifier))
     answer_errors(api)
     api.add_middleware(Guard)
+    if app.telemetry.traces is not None:
+        api.add_middleware(Traced, traces=app.telemetry.traces)
     return api

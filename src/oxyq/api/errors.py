@@ -19,6 +19,7 @@ from oxyq.errors import (
     MemoryFull,
     NotAllowed,
     NotFound,
+    OrganizationMoving,
     OxyqError,
     QueueUnavailable,
     QuotaExceeded,
@@ -99,6 +100,8 @@ def as_api_error(error: Exception) -> ApiError:
             return _later(429, "quota_exceeded", error)
         case MemoryFull():
             return _later(503, "memory_full", error)
+        case OrganizationMoving():
+            return _later(503, "organization_moving", error)
         case QueueUnavailable():
             return unavailable(
                 f"Redis did not take or give it in time, so nobody knows whether it did; {REPEAT_IS_SAFE}"
@@ -118,7 +121,9 @@ def unavailable(message: str) -> ApiError:
     return ApiError(503, AWAY, message, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def _later(status: int, code: str, error: TooManyAttempts | QuotaExceeded | MemoryFull) -> ApiError:
+def _later(
+    status: int, code: str, error: TooManyAttempts | QuotaExceeded | MemoryFull | OrganizationMoving
+) -> ApiError:
     return ApiError(status, code, str(error), headers={"Retry-After": str(error.retry_after_seconds)})
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from oxyq.api.chat_views import NewReply
 from oxyq.api.consent import Wish
 from oxyq.api.errors import ErrorBody
+from oxyq.api.person_data import EraseOrder
 from oxyq.api.queue_views import CleanOrder, LimitsOrder
 from oxyq.engine.options import LONGEST_DELAY_MS
 from oxyq.jobs import Automation, CampaignContent, CampaignRequest, InboundMessage
@@ -15,7 +16,7 @@ from oxyq.operating.job_tasks.orders import JobOrder
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _BODIES: Final = (
-    InboundMessage, Automation, CampaignRequest, CampaignContent, Wish, NewReply,
+    InboundMessage, Automation, CampaignRequest, CampaignContent, Wish, EraseOrder, NewReply,
     JobOrder, LimitsOrder, CleanOrder,
 )  # fmt: skip
 
@@ -53,6 +54,7 @@ _EXAMPLES: Final[Mapping[type[BaseModel], Mapping[str, object]]] = {
     },
     NewReply: {"id": "reply_1", "text": "Olá! Aqui é a Paula, posso ajudar?"},
     Wish: {"words": "não quero mais receber promoções"},
+    EraseOrder: {"forgetOptOut": False},
     JobOrder: {"kind": "retry", "queue": "message", "state": "failed", "filter": {"organizationId": "org_123"}},
     LimitsOrder: {"concurrency": 20, "rate": 50},
     CleanOrder: {"state": "completed", "olderThanMs": 604_800_000, "dryRun": True},

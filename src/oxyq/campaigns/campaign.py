@@ -29,6 +29,9 @@ MOVES: Final[Mapping[str, Mapping[State, State]]] = {
     "resend": {"completed": "planning"},
 }
 
+#: A campaign that waits for these goes on by itself, little by little or when its hours come: it has not stopped.
+HARMLESS_WAITS: Final = frozenset(("quiet hours", "number limit", "limit", "organization limit"))
+
 #: A shorter time says nothing about how fast a campaign goes.
 SHORTEST_SAMPLE_MS: Final = 500
 #: What "now" means of a campaign's rate: this minute and those before it. `note.lua` keeps one more.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from oxyq.campaigns.campaign import Campaign, Status
-from oxyq.campaigns.rows import OpenSend, Place, PlannedRow
+from oxyq.campaigns.rows import OpenSend, Place, PlannedRow, is_erased
 from oxyq.campaigns.store import CampaignStore
 from oxyq.engine.queue import Queue
 from oxyq.jobs import send_job_id
@@ -119,15 +119,20 @@ class CampaignRelease:
     async def _release(
         self, campaign: Campaign, source: _Source, slots: Sequence[int], now_ms: int, *, are_reserved: bool
     ) -> bool:
-        opened, jobs = list[OpenSend](), list[SendJob]()
+        opened, jobs, erased = list[OpenSend](), list[SendJob](), dict[str, str]()
         for (place, row), slot in zip(source.rows, slots, strict=True):
             job_id = send_job_id(campaign.organization_id, campaign.id, row.number, 0, campaign.again)
             reserved = slot if are_reserved else None
             opened.append(OpenSend(job_id, place, reserved))
+            if is_erased(row):
+                erased[job_id] = row.number
+                continue
             jobs.append(SendJob(job_id, _send(campaign, row, reserved), max(slot - now_ms, 0)))
         if not await self._store.release(campaign, source.zone, source.before, source.after, opened):
             return False
         await self._producer.add_sends(jobs)
+        for job_id, contact in erased.items():
+            await self._store.note(campaign.organization_id, campaign.id, contact, "removed", job_id=job_id)
         return True
 
     async def _left(self, campaign: Campaign) -> list[str]:

@@ -74,6 +74,16 @@ class OpenSend(NamedTuple):
         return cls(job_id, Place.read(text), int(last) if last.isdecimal() else None)
 
 
+def erased_row(row: PlannedRow) -> PlannedRow:
+    """The same row without its person, so that all others stay where they are."""
+    return PlannedRow(row.row, f"{_ERASED}{row.row}", "")
+
+
+def is_erased(row: PlannedRow) -> bool:
+    """Whether the person of this row was erased: nothing is sent for it."""
+    return row.number.startswith(_ERASED)
+
+
 def pack(rows: Sequence[UploadedRow] | Sequence[SkippedRow]) -> bytes:
     """Rows as one piece."""
     return _packed(rows)
@@ -103,6 +113,7 @@ def _packed(rows: Sequence[tuple[object, ...]]) -> bytes:
     return zlib.compress(_ENCODER.encode(rows), _LEVEL)
 
 
+_ERASED: Final = "erased-"
 _ENCODER: Final = msgspec.json.Encoder()
 _UPLOADED: Final = msgspec.json.Decoder(list[UploadedRow])
 _PLANNED: Final = msgspec.json.Decoder(list[PlannedRow])

@@ -20,12 +20,14 @@ from oxyq.campaigns.rows import (
     unpack_skipped,
     unpack_uploaded,
 )
+from oxyq.campaigns.stopped import noting
+from oxyq.clock import now_ms
 from oxyq.engine.connection import Argument, Reply
 from oxyq.engine.hub import Hub
 from oxyq.engine.json_text import as_int, encode_json
 from oxyq.engine.lua_runner import Script, ScriptRunner
-from oxyq.engine.scripts import now_ms
 from oxyq.jobs import CampaignContent, wire
+from oxyq.suppression import Suppression
 
 #: Redis being away for longer fails what was asked.
 READY_SECONDS: Final = 5.0
@@ -72,8 +74,9 @@ class Entry:
 class CampaignStore:
     """The campaigns of all organizations; each lives 30 days after the last news. All raise QueueUnavailable."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, suppression: Suppression | None = None) -> None:
         self._hub = hub
+        self._suppression = suppression
         self._runner = ScriptRunner(hub.commands)
 
     # --- making and filling -----------------------------------------------------------------------------------
@@ -221,14 +224,21 @@ class CampaignStore:
         """A letter for each (contact, row): n new, d duplicate, o opted out; the new ones are written down."""
         if not contacts:
             return ""
+        erased = await self._erased(campaign.organization_id, [contact for contact, _ in contacts])
         # Contacts are digits, which need no quoting: the key is made once for all of them.
         wishes = redis_keys.contact(campaign.organization_id, "", prefix=self._hub.prefix)
         keys = [self._recipients(campaign.organization_id, campaign.id)]
         arguments: list[Argument] = [_LIFE]
         for contact, row in contacts:
-            keys.append(wishes + contact)
-            arguments += (contact, row)
-        return _text(await self._run(_SCREEN, keys, arguments))
+            if contact not in erased:
+                keys.append(wishes + contact)
+                arguments += (contact, row)
+        verdicts = iter(_text(await self._run(_SCREEN, keys, arguments)))
+        return "".join("o" if contact in erased else next(verdicts) for contact, _ in contacts)
+
+    async def _erased(self, organization_id: str, contacts: Sequence[str]) -> Mapping[str, int]:
+        """Those who want no campaigns, and of whom only a fingerprint is left."""
+        return {} if self._suppression is None else await self._suppression.suppressed(organization_id, contacts)
 
     async def plan(
         self,
@@ -311,9 +321,11 @@ class CampaignStore:
             redis_keys.campaign_skipped(organization_id, campaign_id, prefix=self._hub.prefix),
             *(self._rows(organization_id, campaign_id, zone) for zone in campaign.rows),
         ]
+        stopped = redis_keys.campaigns_stopped(prefix=self._hub.prefix)
         await asyncio.gather(
+            self._call(*noting(organization_id, campaign_id, waits, at_ms, key=stopped)),
             self._call("HSET", key, "waits", waits, "waitsUntil", until, "perSecond", per_second, *sample),
-            *(self._call("EXPIRE", each, _LIFE) for each in keys),
+            *(self._call("EXPIRE", each, _LIFE) for each in (*keys, stopped)),
         )
 
     # --- releasing --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Arguments and options that several commands have, and the examples below their help."""
 
 import difflib
+from collections.abc import Iterable
 from typing import Annotated, TypeAlias
 
 import typer
@@ -16,13 +17,23 @@ def examples(*commands: str) -> str:
     return "\n".join(("\b", title, *(f"  {command}" for command in commands)))
 
 
+def nearest(written: str, known: Iterable[str]) -> str:
+    """What was meant by a name that there is not, or else all there are."""
+    names = list(known)
+    near = difflib.get_close_matches(written, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+
+
 def _known_queues(names: list[str] | None) -> list[str]:
     for name in names or ():
         if name not in POLICIES:
-            near = difflib.get_close_matches(name, POLICIES, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(POLICIES)}"
-            raise typer.BadParameter(f"there is no queue {name[:40]!r}; {hint}")
+            raise typer.BadParameter(f"there is no queue {name[:40]!r}; {nearest(name, POLICIES)}")
     return list(dict.fromkeys(names or POLICIES))
+
+
+def queues_beginning(incomplete: str) -> list[str]:
+    """What Tab offers for a queue."""
+    return [name for name in POLICIES if name.startswith(incomplete)]
 
 
 QueueNames: TypeAlias = Annotated[
@@ -30,6 +41,7 @@ QueueNames: TypeAlias = Annotated[
     typer.Argument(
         metavar="QUEUE",
         callback=_known_queues,
+        autocompletion=queues_beginning,
         show_default=False,
         help=f"Which of {', '.join(POLICIES)}; all of them by default.",
     ),

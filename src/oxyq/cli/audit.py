@@ -14,7 +14,7 @@ from oxyq.cli.times import stamped
 if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.app import App
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who did what, when, to what, from where.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @group.callback()

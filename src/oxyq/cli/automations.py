@@ -21,9 +21,7 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.jobs import Automation
     from oxyq.organizations import Organization
 
-group = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Reminders and follow-ups that wait for their time."
-)
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Org: TypeAlias = Annotated[str, typer.Option("--org", metavar="ID", help="The organization's id.")]
 Number: TypeAlias = Annotated[
@@ -143,7 +141,7 @@ def reschedule(
         raise WrongUse("--number: is said by the file already; leave one out")
 
     async def work(app: App) -> tuple[Organization, int, list[str]]:
-        from oxyq.engine.scripts import now_ms
+        from oxyq.clock import now_ms
 
         organization = await existing(app, org)
         try:

@@ -17,8 +17,9 @@ from oxyq.cli.complete_file import complete_file
 from oxyq.cli.confirm import ask
 from oxyq.cli.endings import WrongUse
 from oxyq.cli.organizations import existing
-from oxyq.cli.output import Progress, print_json, print_table, say, say_block
 from oxyq.cli.output import as_json as to_json
+from oxyq.cli.output import print_json, print_table, say, say_block
+from oxyq.cli.progress import progress
 from oxyq.cli.session import with_app
 from oxyq.cli.times import stamped
 from oxyq.errors import IdConflict, NotAllowed, QueueUnavailable
@@ -32,9 +33,7 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
 #: How often a campaign that is watched is looked at.
 WATCH_SECONDS: Final = 1.0
 
-group = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Campaigns: one text for many people, each of them once."
-)
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 CampaignId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="The campaign's id.")]
 Org: TypeAlias = Annotated[str, typer.Option("--org", metavar="ID", help="The organization's id.")]
@@ -75,7 +74,8 @@ def create(
         org, campaign_id, template, template_file, meta_template, variables, instance, start_at
     )
     with new.ordered(source, form, options) as order:
-        is_new, campaign = with_app(lambda app: _create(app, order, draft))
+        whose = order.content.organization_id
+        is_new, campaign = with_app(lambda app: _create(app, order, draft), organization_id=whose)
     if as_json:
         print_json({"created": is_new, **campaign.overview})
         return
@@ -87,7 +87,7 @@ def create(
 async def _create(app: App, order: new.CampaignOrder, draft: bool) -> tuple[bool, CampaignText]:
     """Whether it is a new one, and how it stands."""
     from oxyq.campaigns.intake import CampaignIntake
-    from oxyq.engine.scripts import now_ms
+    from oxyq.clock import now_ms
 
     org, campaign_id = order.content.organization_id, order.content.campaign_id
     organization = await existing(app, org)
@@ -134,7 +134,7 @@ def preview(
 
     async def work(app: App) -> tuple[Preview, str]:
         from oxyq.campaigns.preview import Previewing
-        from oxyq.engine.scripts import now_ms
+        from oxyq.clock import now_ms
 
         organization = await existing(app, order.content.organization_id)
         now = now_ms()
@@ -146,7 +146,7 @@ def preview(
         return seen, preview_text(seen, pace, organization.time_zone, content.start_at or now, now)
 
     with new.ordered(source, form, options) as order:
-        seen, text = with_app(work)
+        seen, text = with_app(work, organization_id=order.content.organization_id)
     if as_json:
         from oxyq.campaigns.overview import preview_json
 
@@ -365,13 +365,11 @@ async def _report(app: App, org: str, campaign_id: str, form: ReportForm, write:
 
     await existing(app, org)
     campaign = await app.campaign_control.find(org, campaign_id)
-    done = 0
-    with Progress() as progress:
+    with progress("lines written") as shown:
         async for piece in pieces(app.campaigns, campaign, "csv" if form is ReportForm.csv else "ndjson"):
             await asyncio.to_thread(write, piece)  # a pipe may keep us waiting
-            done += piece.count("\n")
             if write is not _to_standard_output or not sys.stdout.isatty():
-                progress.show(f"{done:,} lines written")
+                shown.advance(piece.count("\n"))
 
 
 def _to_standard_output(piece: str) -> None:
@@ -385,7 +383,7 @@ def _to_standard_output(piece: str) -> None:
 
 
 async def _told(app: App, campaign: Campaign, organization: Organization) -> CampaignText:
-    from oxyq.engine.scripts import now_ms
+    from oxyq.clock import now_ms
 
     return CampaignText(await app.campaign_overview.of(campaign, organization), organization.time_zone, now_ms())
 

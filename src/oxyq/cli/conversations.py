@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.organizations import Organization
     from oxyq.outcomes import JsonValue
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Chats: what was said, and who answers.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 OrganizationId = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization's id.")]
 Contact = Annotated[str, typer.Argument(metavar="CONTACT", help="A phone number, or the hidden id of a person.")]

@@ -36,6 +36,8 @@ DEEDS: Final[Mapping[str, str]] = {
     "dlq replay": "dead-letter.replay",
     "dlq purge": "dead-letter.purge",
     "orgs set": "organization.change",
+    "orgs encrypt": "organization.encrypt",
+    "orgs shred": "organization.shred",
     "instances set": "instance.save",
     "instances secret": "instance.set-secret",
     "instances remove": "instance.remove",
@@ -43,6 +45,8 @@ DEEDS: Final[Mapping[str, str]] = {
     "instances logout": "instance.logout",
     "contacts opt-out": "contact.opt-out",
     "contacts opt-in": "contact.opt-in",
+    "contacts export": "contact.export",
+    "contacts erase": "contact.erase",
     "conversations take-over": "conversation.take-over",
     "conversations release": "conversation.release",
     "automations withdraw": "automation.withdraw",
@@ -56,6 +60,12 @@ DEEDS: Final[Mapping[str, str]] = {
     "campaigns resume": "campaign.resume",
     "campaigns cancel": "campaign.cancel",
     "campaigns resend-failed": "campaign.resend-failed",
+    "alerts silence": "alert.silence",
+    "alerts test": "alert.test",
+    "shards pin": "organization.pin",
+    "shards move": "organization.move",
+    "snapshot export": "snapshot.export",
+    "snapshot import": "snapshot.import",
     "token link": "access.link",
     "token revoke": "access.revoke",
 }
@@ -63,8 +73,8 @@ DEEDS: Final[Mapping[str, str]] = {
 
 #: Arguments and options that say what it is done to, in the order in which addresses name them.
 _TARGETS: Final = (
-    "queues", "ids", "instance_id", "name", "automation_id", "schedule_id", "campaign_id", "number", "contact", "sub",
-    "token_id",
+    "organization", "queues", "ids", "alert", "instance_id", "name", "automation_id", "schedule_id", "campaign_id",
+    "number", "contact", "sub", "token_id",
 )  # fmt: skip
 _PEOPLE: Final = frozenset(("number", "contact"))
 
@@ -96,7 +106,7 @@ def _deed(context: Context | None) -> Deed | None:
     return Deed(
         action=DEEDS[command],
         target="/".join(_targets(given)),
-        by=_user(),
+        by=who(),
         role="system",
         door="cli",
         organization_id=given.get("organization_id") or given.get("org"),
@@ -115,7 +125,8 @@ def _targets(given: Mapping[str, object]) -> Iterator[str]:
                 yield ",".join(map(str, values))
 
 
-def _user() -> str:
+def who() -> str:
+    """Who runs this command, as the system knows them."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

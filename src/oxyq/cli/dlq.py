@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from oxyq.cli.arguments import AsJson, DryRun, Yes, duration_option, examples
+from oxyq.cli.arguments import AsJson, DryRun, Yes, duration_option, examples, nearest, queues_beginning
 from oxyq.cli.confirm import ask, must_be_sure
 from oxyq.cli.durations import Duration
 from oxyq.cli.endings import FAILED, WrongUse
 from oxyq.cli.entries import read_value
-from oxyq.cli.output import Progress, complain, print_json, print_table, say, say_block, warn
 from oxyq.cli.output import as_json as to_json
+from oxyq.cli.output import complain, print_json, print_table, say, say_block, warn
+from oxyq.cli.progress import progress
 from oxyq.cli.session import with_app
 from oxyq.errors import InvalidPayload
+from oxyq.queues import POLICIES
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.app import App
@@ -24,15 +26,23 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
 
     Wanted: TypeAlias = Sequence[str | DeadLetter] | Filter
 
-group = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Dead letters: jobs that failed for the last time, kept until somebody acts.",
-)
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", show_default=False, help="The letters' ids.")]
 All = Annotated[bool, typer.Option("--all", help="All letters that fit the filters.")]
-OfQueue = Annotated[str | None, typer.Option("--queue", help="Only of jobs of this queue.")]
+
+
+def _looked_at(queue: str | None) -> str | None:
+    """Letters may be of anybody's queues; but a name that is none of ours is a slip more often than not."""
+    if queue is not None and queue not in POLICIES:
+        warn(f"no queue of ours is called {queue[:40]!r}; {nearest(queue, POLICIES)}")
+    return queue
+
+
+OfQueue = Annotated[
+    str | None,
+    typer.Option("--queue", callback=_looked_at, autocompletion=queues_beginning, help="Only of jobs of this queue."),
+]
 OfOrganization = Annotated[str | None, typer.Option("--org", metavar="ID", help="Only of this organization.")]
 OfKind = Annotated[
     str | None,
@@ -210,8 +220,8 @@ def purge(
 def _filter(
     queue: str | None, org: str | None, kind: str | None, reason: str | None, older_than: Duration | None
 ) -> Filter:
+    from oxyq.clock import now_ms
     from oxyq.dead_letters import Filter
-    from oxyq.engine.scripts import now_ms
 
     until = None if older_than is None else now_ms() - round(older_than * 1000)
     return Filter(queue=queue, organization_id=org, kind=kind, reason=reason, until=until)
@@ -252,13 +262,14 @@ async def _act(
 ) -> tuple[list[str], dict[str, str]]:
     """Do it to each letter; returns the ids it was done to, and why it was not to others."""
     done, left = list[str](), dict[str, str]()
-    with Progress() as progress:
-        for letter in await _letters(app, wanted):
+    letters = await _letters(app, wanted)
+    with progress("letters done or left", len(letters)) as shown:
+        for letter in letters:
             if why := await act(app, letter):
                 left[letter.id] = why
             else:
                 done.append(letter.id)
-            progress.show(f"{len(done)} done, {len(left)} left")
+            shown.advance()
     return done, left
 
 

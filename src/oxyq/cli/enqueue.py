@@ -10,9 +10,11 @@ import typer
 
 from oxyq.cli.arguments import AsJson, duration_option, examples
 from oxyq.cli.durations import Duration
+from oxyq.cli.endings import WrongUse
 from oxyq.cli.entries import Entry, read_entries
-from oxyq.cli.output import Progress, print_json, say
-from oxyq.cli.session import with_app
+from oxyq.cli.output import print_json, say
+from oxyq.cli.progress import progress
+from oxyq.cli.session import settings_of_this_process, with_app
 from oxyq.errors import IdConflict, InvalidPayload, QueueUnavailable, QuotaExceeded
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
@@ -24,17 +26,8 @@ SHOWN_PROBLEMS = 10
 #: Jobs that are under way to Redis at once.
 CHUNK = 200
 
-group = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Add jobs from a file: one JSON object, an array of them, or one object per line. Prints their ids.",
-)
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="A JSON file, or - for standard input.")]
-
-
-def register(program: typer.Typer) -> None:
-    """Put these commands into the program."""
-    program.add_typer(group, name="enqueue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +120,7 @@ def _enqueue(
 
         _refuse(await _taken(app, queue, checked))
         ids = list[str]()
-        with Progress() as progress:
+        with progress("jobs added", len(checked)) as shown:
             for start in range(0, len(checked), CHUNK):
                 chunk = checked[start : start + CHUNK]
                 try:
@@ -137,15 +130,23 @@ def _enqueue(
                         f"{error}; {len(ids)} of {len(checked)} jobs are added for certain. Run the same command "
                         "again: what was added stays one job"
                     ) from None
-                progress.show(f"{len(ids)} of {len(checked)} jobs added")
+                shown.at(len(ids))
         return ids
 
-    ids = with_app(work)
+    ids = with_app(work, organization_id=_only_organization(checked))
     if as_json:
         print_json({"queue": queue, "ids": list[Any](ids)})
     else:
         for job_id in ids:
             say(job_id)
+
+
+def _only_organization(checked: Sequence[_Checked]) -> str | None:
+    """Whose jobs these are, by which their server is found; raises WrongUse when several servers may be meant."""
+    organizations = {getattr(entry.payload, "organization_id", None) for entry in checked}
+    if len(organizations) <= 1 or settings_of_this_process().redis_shards is None:
+        return next(iter(organizations), None)
+    raise WrongUse("the file has jobs of several organizations, which may be on several shards; give one file for each")
 
 
 async def _taken(app: App, queue: str, checked: Sequence[_Checked]) -> list[tuple[str, str]]:

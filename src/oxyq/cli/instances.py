@@ -27,7 +27,7 @@ BRIDGE_SECONDS: Final = 10.0
 PAIR_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 1.0
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="WhatsApp numbers, and the way to each.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 InstanceId = Annotated[str, typer.Argument(metavar="ID", help="The instance's id.")]
 
@@ -67,7 +67,7 @@ def set_instance(
         kept = await secrets_kept(app.instances, instance)
         return before != instance, [name for name, is_kept in kept.items() if not is_kept]
 
-    is_changed, missing = with_app(work)
+    is_changed, missing = with_app(work, organization_id=instance.organization_id)
     if as_json:
         print_json({"id": instance.id, "changed": is_changed, "secretsMissing": list[Any](missing)})
         return

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oxyq.cli.arguments import AsJson, examples
+from oxyq.cli.arguments import AsJson, Yes, examples
+from oxyq.cli.confirm import ask, must_be_sure
+from oxyq.cli.deeds import who
 from oxyq.cli.entries import read_value
 from oxyq.cli.output import as_json as to_json
 from oxyq.cli.output import print_json, print_table, say, say_block
@@ -17,11 +19,14 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.app import App
     from oxyq.organizations import Organization
     from oxyq.outcomes import JsonValue
+    from oxyq.privacy.receipt import Receipt
 
 #: Characters of a value that are shown when it changed.
 SHOWN = 200
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Organizations (tenants) and their settings.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+OrganizationId = Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization's id.")]
 
 
 @group.command(
@@ -56,7 +61,7 @@ def set_organization(
         await app.organizations.save(organization)
         return before is None, {} if before is None else wire(before)
 
-    is_new, before = with_app(work)
+    is_new, before = with_app(work, organization_id=organization.id)
     changes = _changes(before, wire(organization))
     if as_json:
         print_json({"id": organization.id, "created": is_new, "changed": dict[str, Any](changes)})
@@ -103,6 +108,37 @@ def list_organizations(as_json: AsJson = False) -> None:
     rows = [(one.id, len(one.owners), len(one.instances), len(one.faq), one.time_zone, one.name) for one in found]
     numbers = ("owners", "instances", "faq")
     print_table(("id", *numbers, "time zone", "name"), rows, numbers)
+
+
+@group.command(epilog=examples("oxyq orgs encrypt org_1"))
+def encrypt(organization_id: OrganizationId) -> None:
+    """Seal the texts of chats from now on, under a key of this organization alone; `oxyq orgs shred` throws it away.
+
+    Turn it on when every process is of this release: older ones cannot read what is sealed.
+    """
+
+    async def work(app: App) -> bool:
+        await existing(app, organization_id)
+        return await app.text_keys.make(organization_id)
+
+    is_new = with_app(work)
+    say(f"{organization_id}: texts of chats are sealed {'from now on' if is_new else 'already'}")
+
+
+@group.command(epilog=examples("oxyq orgs shred org_1 --yes > receipt.json"))
+def shred(organization_id: OrganizationId, yes: Yes = False) -> None:
+    """Throw away the key of an organization's texts: all that was sealed is unreadable, for good; prints a receipt."""
+    must_be_sure(yes, "shredding an organization's texts")
+    if not yes:
+        ask(f"Make all sealed texts of {organization_id} unreadable, for good?")
+
+    async def work(app: App) -> Receipt:
+        await existing(app, organization_id)
+        return await app.erasure.shred(organization_id, by=who(), door="cli")
+
+    from oxyq.jobs import wire
+
+    print_json(wire(with_app(work)))
 
 
 async def _before(app: App, organization_id: str) -> Organization | None:

@@ -44,7 +44,12 @@ def warn(text: str) -> None:
 def note(text: str) -> None:
     """Tell something that is no data, to whoever sits before the terminal."""
     if sys.stderr.isatty():
-        _write_error(plain(text))
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Tell something that is no data, in a log too."""
+    _write_error(plain(text))
 
 
 def say(text: str) -> None:
@@ -73,12 +78,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], number
 
     `numbers` names the columns that are aligned to the right.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    on_terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, force_terminal=on_terminal, highlight=False, emoji=False)
+    from oxyq.cli.terminal import console as on
+
+    on_terminal, console = sys.stdout.isatty(), on(sys.stdout)
     cells = [[Text(plain(cell)) for cell in row] for row in rows]
     if on_terminal:
         # Only the last column may be shortened: ids are there to be copied.
@@ -94,26 +99,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], number
     with console.capture() as captured:
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
-
-
-class Progress:
-    """A line that changes while something long goes on; nothing where there is no terminal."""
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write("")
-
-    def show(self, text: str) -> None:
-        """Replace the line."""
-        self._write(plain(text))
-
-    @staticmethod
-    def _write(text: str) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
 
 
 def _write_error(line: str) -> None:

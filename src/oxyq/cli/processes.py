@@ -21,6 +21,11 @@ AcceptLoss: TypeAlias = Annotated[
     typer.Option("--i-accept-loss", help="Start in production on a Redis that loses jobs (oxyq doctor says how)."),
 ]
 
+Shard: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="NAME", help="Work on this one alone (OXYQ_REDIS_SHARDS, or home); else on all."),
+]
+
 workers = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run workers: they do the queues' jobs.")
 
 
@@ -41,13 +46,13 @@ def api(i_accept_loss: AcceptLoss = False) -> None:
 
         return await serve_api(settings, telemetry)
 
-    _serve(serve, i_accept_loss)
+    _serve("oxyq-api", serve, i_accept_loss)
 
 
 @workers.command(epilog=examples("oxyq workers start", "oxyq workers start message automation"))
-def start(queues: QueueNames = None, i_accept_loss: AcceptLoss = False) -> None:
+def start(queues: QueueNames = None, i_accept_loss: AcceptLoss = False, shard: Shard = None) -> None:
     """Work on these queues until SIGTERM or Ctrl-C; running jobs are finished first (OXYQ_STOP_GRACE_SECONDS)."""
-    _work_on(*queues or (), accept_loss=i_accept_loss)
+    _work_on(*queues or (), accept_loss=i_accept_loss, shard=shard)
 
 
 def dev(
@@ -65,28 +70,33 @@ def dev(
 
 
 def _only(queue: str) -> Callable[..., None]:
-    def work(i_accept_loss: AcceptLoss = False) -> None:
-        _work_on(queue, accept_loss=i_accept_loss)
+    def work(i_accept_loss: AcceptLoss = False, shard: Shard = None) -> None:
+        _work_on(queue, accept_loss=i_accept_loss, shard=shard)
 
     return work
 
 
-def _work_on(*queues: str, accept_loss: bool) -> None:
+def _work_on(*queues: str, accept_loss: bool, shard: str | None) -> None:
     async def serve(settings: Settings, telemetry: Telemetry) -> int:
         from oxyq.process import serve_workers
 
-        return await serve_workers(settings, telemetry, queues)
+        return await serve_workers(settings, telemetry, queues, shard)
 
-    _serve(serve, accept_loss)
+    _serve("oxyq-workers", serve, accept_loss)
 
 
-def _serve(serve: Callable[[Settings, Telemetry], Coroutine[Any, Any, int]], accept_loss: bool) -> None:
+def _serve(name: str, serve: Callable[[Settings, Telemetry], Coroutine[Any, Any, int]], accept_loss: bool) -> None:
+    """Run until it is told to end; `name` is what it is called in traces."""
     import uvloop
 
     from oxyq.telemetry.events import Telemetry
     from oxyq.telemetry.logs import log_event, set_up_logs
+    from oxyq.telemetry.trace_export import exported_traces
 
-    settings, telemetry = settings_of_this_process().model_copy(update={"accept_loss": accept_loss}), Telemetry()
+    settings = settings_of_this_process().model_copy(update={"accept_loss": accept_loss})
     set_up_logs(settings.log_level, settings.log_format)
-    telemetry.listen(log_event)
-    raise typer.Exit(uvloop.run(serve(settings, telemetry)))
+    with exported_traces(name) as traces:
+        telemetry = Telemetry(traces)
+        telemetry.listen(log_event)
+        code = uvloop.run(serve(settings, telemetry))
+    raise typer.Exit(code)

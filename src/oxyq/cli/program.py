@@ -1,4 +1,4 @@
-"""The command tree, and how every command ends: an exit code and a message, never a traceback."""
+"""The program `oxyq`, and how every command ends: an exit code and a message, never a traceback."""
 
 import os
 import re
@@ -8,27 +8,12 @@ from typing import Annotated
 
 import typer
 
-from oxyq.cli import (
-    audit,
-    automations,
-    bench,
-    campaigns,
-    contacts,
-    conversations,
-    dlq,
-    doctor,
-    enqueue,
-    instances,
-    organizations,
-    processes,
-    queues,
-    schedules,
-    simulate,
-    tokens,
-)
 from oxyq.cli.arguments import examples
+from oxyq.cli.completion import answer_shells
 from oxyq.cli.endings import FAILED, OK, WRONG_USE, WrongUse
 from oxyq.cli.output import complain, open_streams, say
+from oxyq.cli.session import SHARD
+from oxyq.cli.tree import Program
 from oxyq.errors import ConfigurationError, InvalidPayload, OxyqError
 
 _HELP = """The queue backbone of a WhatsApp business platform, on BullMQ's data model and Redis.
@@ -40,6 +25,7 @@ Exit codes: 0 ok, 1 failed, 2 wrong use or settings, 130 Ctrl-C, 143 SIGTERM.
 """
 
 program = typer.Typer(
+    cls=Program,
     help=_HELP,
     no_args_is_help=True,
     add_completion=False,
@@ -48,22 +34,6 @@ program = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("oxyq dev", "oxyq enqueue message messages.json", "oxyq queues stats", "oxyq dlq list"),
 )
-processes.register(program)
-enqueue.register(program)
-program.add_typer(queues.group, name="queues")
-program.add_typer(dlq.group, name="dlq")
-program.add_typer(organizations.group, name="orgs")
-program.add_typer(instances.group, name="instances")
-program.add_typer(contacts.group, name="contacts")
-program.add_typer(conversations.group, name="conversations")
-program.add_typer(automations.group, name="automations")
-program.add_typer(schedules.group, name="schedules")
-program.add_typer(campaigns.group, name="campaigns")
-program.add_typer(tokens.group, name="token")
-program.add_typer(audit.group, name="audit")
-doctor.register(program)
-bench.register(program)
-simulate.register(program)
 
 #: What people try to hand over on the command line, where `ps` shows it to everybody on the machine.
 _SECRET_ARGUMENT = re.compile(
@@ -74,6 +44,7 @@ _SECRET_ARGUMENT = re.compile(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` by default) and return its exit code."""
     open_streams()
+    answer_shells()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = _guarded(arguments)
     failure = _flushed()
@@ -90,11 +61,16 @@ def _print_version(asked: bool) -> None:
 
 @program.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="NAME", help="Work there, and not on that of who it is about.")
+    ] = None,
 ) -> None:
     """What stands before the command."""
+    context.meta[SHARD] = shard
 
 
 def _version() -> str:

@@ -10,7 +10,8 @@ import typer
 from oxyq.cli.arguments import AsJson, QueueNames, Yes, duration_option, examples
 from oxyq.cli.confirm import ask, must_be_sure
 from oxyq.cli.durations import Duration
-from oxyq.cli.output import Progress, print_json, print_table, say
+from oxyq.cli.output import print_json, print_table, say
+from oxyq.cli.progress import progress
 from oxyq.cli.session import with_app
 from oxyq.queues import DEAD_LETTER
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
 #: Ids of dead letters read per call when they are counted.
 PAGE = 10_000
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the queues and operate them.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 class State(StrEnum):
@@ -183,10 +184,10 @@ def _ask_to_drain(queues: list[str], delayed: bool) -> None:
 async def _followed(chore: AsyncIterator[Cleaned]) -> int:
     """Show how far a chore is; returns how many jobs it removed."""
     removed: dict[str, int] = {}
-    with Progress() as progress:
+    with progress("jobs removed") as shown:
         async for cleaned in chore:
             removed[cleaned.state] = cleaned.removed
-            progress.show(f"{cleaned.queue}: {sum(removed.values())} removed so far")
+            shown.at(sum(removed.values()))
     return sum(removed.values())
 
 
@@ -209,11 +210,11 @@ def retry_failed(queues: QueueNames = None, as_json: AsJson = False) -> None:
         from oxyq.maintenance.retry_failed import retry_failed as chore
 
         retried = dict.fromkeys(queues or (), 0)
-        with Progress() as progress:
-            for name in retried:
+        for name in retried:
+            with progress(f"jobs of {name} run again") as shown:
                 async for number in chore(app.hub, name):
                     retried[name] = number
-                    progress.show(f"{name}: {number} retried so far")
+                    shown.at(number)
         return retried
 
     retried = with_app(work)
@@ -258,7 +259,7 @@ def rescue(
 
 
 @group.command(epilog=examples("oxyq queues pause campaign"))
-def pause(queues: QueueNames = None) -> None:
+def pause(queues: QueueNames = None, as_json: AsJson = False) -> None:
     """Tell all workers to take no more jobs; running ones are finished."""
 
     async def work(app: App) -> None:
@@ -266,11 +267,11 @@ def pause(queues: QueueNames = None) -> None:
             await app.queues[name].pause()
 
     with_app(work)
-    say(f"paused: {', '.join(queues or ())}")
+    _print_named("paused", queues or [], as_json)
 
 
 @group.command(epilog=examples("oxyq queues resume campaign"))
-def resume(queues: QueueNames = None) -> None:
+def resume(queues: QueueNames = None, as_json: AsJson = False) -> None:
     """Let all workers go on."""
 
     async def work(app: App) -> None:
@@ -278,4 +279,11 @@ def resume(queues: QueueNames = None) -> None:
             await app.queues[name].resume()
 
     with_app(work)
-    say(f"running: {', '.join(queues or ())}")
+    _print_named("running", queues or [], as_json)
+
+
+def _print_named(what: str, queues: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json({what: list[Any](queues)})
+    else:
+        say(f"{what}: {', '.join(queues)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from oxyq.cli.endings import WrongUse
 from oxyq.cli.entries import STDIN
-from oxyq.cli.output import Progress
+from oxyq.cli.progress import progress
 from oxyq.errors import InvalidPayload
 
 if TYPE_CHECKING:  # so that `--help` loads none of it
@@ -67,8 +67,8 @@ async def hand_on(file: int, name: str, form: Form, add: Add) -> None:
     from oxyq.campaigns.recipient_row import add_rows
 
     reader = recipient_reader("csv" if form is Form.csv else "ndjson")
-    count, piece = 0, b"."
-    with Progress() as progress:
+    piece = b"."
+    with progress("rows read") as shown:
         while piece:
             piece = await _next_piece(file)
             try:
@@ -76,8 +76,7 @@ async def hand_on(file: int, name: str, form: Form, add: Add) -> None:
                 await add_rows(rows, add)
             except InvalidPayload as error:
                 raise InvalidPayload(name, error.problem, error.more) from None
-            count += len(rows)
-            progress.show(f"{count:,} rows read")
+            shown.advance(len(rows))
 
 
 async def _next_piece(file: int) -> bytes:

@@ -20,11 +20,7 @@ if TYPE_CHECKING:  # so that `--help` loads none of it
     from oxyq.organizations import Organization
     from oxyq.outcomes import JsonValue
 
-group = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Messages to one person again and again, by cron or every so often.",
-)
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Org: TypeAlias = Annotated[str, typer.Option("--org", metavar="ID", help="The organization's id.")]
 ScheduleId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="The schedule's id.")]
@@ -53,7 +49,7 @@ def set_schedule(
         organization = await existing(app, schedule.organization_id)
         return organization, await app.automation_schedules.save(schedule, organization)
 
-    organization, saved = with_app(work)
+    organization, saved = with_app(work, organization_id=schedule.organization_id)
     if as_json:
         print_json(_told(saved))
     else:
@@ -97,14 +93,18 @@ def remove(schedule_id: ScheduleId, org: Org) -> None:
 
 
 @group.command(epilog=examples("oxyq schedules run weekly --org org_1"))
-def run(schedule_id: ScheduleId, org: Org) -> None:
+def run(schedule_id: ScheduleId, org: Org, as_json: AsJson = False) -> None:
     """Send it once besides its times; asked for twice within a minute, it is one run. Prints the job's id."""
 
     async def work(app: App) -> str:
         await existing(app, org)
         return await app.automation_schedules.run_now(org, schedule_id)
 
-    say(with_app(work))
+    job_id = with_app(work)
+    if as_json:
+        print_json({"queue": "automation", "id": job_id})
+    else:
+        say(job_id)
 
 
 def _next(saved: SavedSchedule, organization: Organization) -> str:

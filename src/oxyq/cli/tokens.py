@@ -28,7 +28,7 @@ _Org: TypeAlias = Annotated[
     str | None, typer.Option("--org", metavar="ID", help="Only for this organization; all without it.")
 ]
 
-group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Let people and programs in.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @group.command(

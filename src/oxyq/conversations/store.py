@@ -11,14 +11,16 @@ from pydantic import BaseModel, ValidationError
 
 from oxyq import redis_keys
 from oxyq.answering import ConversationSettings
+from oxyq.clock import now_ms
 from oxyq.conversations.entry import Answer, Entry, HistoryLine, Turn
+from oxyq.conversations.sealed_texts import opened, opened_turn, sealed
 from oxyq.engine.connection import Argument, Reply
 from oxyq.engine.hub import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
 from oxyq.engine.lua_runner import Script, ScriptRunner
-from oxyq.engine.scripts import now_ms
 from oxyq.jobs import InboundMessage, wire
+from oxyq.text_keys import TextKey, TextKeys
 
 Committed: TypeAlias = Literal["kept", "fenced", "newer", "person"]
 
@@ -68,8 +70,9 @@ class Finished:
 class ConversationStore:
     """The chats of all organizations. All raise QueueUnavailable without Redis."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, keys: TextKeys | None = None) -> None:
         self._hub = hub
+        self._keys = keys
         self._runner = ScriptRunner(hub.commands)
 
     async def join(
@@ -79,8 +82,8 @@ class ConversationStore:
 
         `known_as` is the person's number where it is known: reminders go by it.
         """
-        now = now_ms()
-        entry = Entry.of(message, job.timestamp_ms or now, now)
+        now, key = now_ms(), await self._text_key(place.organization_id)
+        entry = sealed(Entry.of(message, job.timestamp_ms or now, now), key)
         keys = [
             self._conversation(place),
             self._inbox(place),
@@ -102,13 +105,14 @@ class ConversationStore:
         verdict = reply[0] if isinstance(reply, list) else b""
         if verdict == b"seen":
             return "seen"
-        return _turn(reply, now) if verdict == b"turn" else "joined"
+        return opened_turn(_turn(reply, now), key) if verdict == b"turn" else "joined"
 
     async def commit(
         self, job: Job, place: Place, turn: Turn, answer: Answer, *, is_final: bool, whoever_took_over: bool
     ) -> Committed:
         """Keep the answer of this job's turn; `is_final`: also when somebody wrote since the turn was read."""
         keys = [self._conversation(place), self._inbox(place), self._lock(job)]
+        answer = sealed(answer, await self._text_key(place.organization_id))
         arguments: list[Argument] = [
             job.id, job.token, _json(answer), len(turn.entries), now_ms(), int(is_final), int(whoever_took_over),
         ]  # fmt: skip
@@ -127,10 +131,12 @@ class ConversationStore:
     ) -> Finished:
         """End this job's turn: these entries are answered, and with `lines` the history goes on."""
         keys = [self._conversation(place), self._inbox(place), self._history(place), self._lock(job)]
+        key = await self._text_key(place.organization_id)
+        said = [_json(sealed(line, key)) for line in lines]
         arguments: list[Argument] = [
             job.id, job.token, now_ms(), settings.history_messages, settings.history_days * _DAY_MS,
             "" if silent_until_ms is None else silent_until_ms, int(is_waiting),
-            settings.person_minutes * 60_000, *(entry.digest for entry in entries), "", *map(_json, lines),
+            settings.person_minutes * 60_000, *(entry.digest for entry in entries), "", *said,
         ]  # fmt: skip
         reply = await self._run(_FINISH, keys, arguments)
         left, newly = reply if isinstance(reply, list) else (-1, 0)
@@ -162,6 +168,8 @@ class ConversationStore:
             redis_keys.conversations(place.organization_id, prefix=self._hub.prefix),
             self._seen(place),
         ]
+        if line is not None:
+            line = sealed(line, await self._text_key(place.organization_id))
         arguments: list[Argument] = [
             until_ms, now_ms(), place.name, _LIFE_MS, settings.history_messages, settings.history_days * _DAY_MS,
             "" if line is None else _json(line), "" if line is None else f"person {line.id}", _REMEMBER_MS,
@@ -171,6 +179,7 @@ class ConversationStore:
     async def note(self, place: Place, line: HistoryLine, settings: ConversationSettings) -> None:
         """Something of ours went out that no message of theirs asked for; heard once, however often it is told."""
         if settings.history_messages > 0:
+            line = sealed(line, await self._text_key(place.organization_id))
             arguments: list[Argument] = [
                 _json(line), f"ours {line.id}", now_ms(), _REMEMBER_MS, settings.history_messages,
                 settings.history_days * _DAY_MS,
@@ -211,18 +220,24 @@ class ConversationStore:
         """What was said last in each of these chats, an unanswered message before all that was answered."""
         asked = [self._call("LINDEX", key(place), -1) for place in places for key in (self._inbox, self._history)]
         replies = await asyncio.gather(*asked)
-        return [
-            Entry.model_validate_json(_text(waiting)) if waiting is not None else next(iter(_lines([said])), None)
-            for waiting, said in zip(replies[::2], replies[1::2], strict=True)
-        ]
+        found = list[HistoryLine | Entry | None]()
+        for place, waiting, said in zip(places, replies[::2], replies[1::2], strict=True):
+            key = await self._text_key(place.organization_id)
+            if waiting is not None:
+                found.append(opened(Entry.model_validate_json(_text(waiting)), key))
+            else:
+                found.append(next((opened(line, key) for line in _lines([said])), None))
+        return found
 
     async def unanswered(self, place: Place) -> tuple[list[Entry], Answer | None]:
         """What waits in a chat, the oldest first, and the answer that is about to go out."""
         inbox, kept = await asyncio.gather(
             self._call("LRANGE", self._inbox(place), 0, 99), self._call("HGET", self._conversation(place), "answer")
         )
-        entries = [Entry.model_validate_json(_text(entry)) for entry in (inbox if isinstance(inbox, list) else [])]
-        return entries, None if kept is None else Answer.model_validate_json(_text(kept))
+        key = await self._text_key(place.organization_id)
+        waiting = [Entry.model_validate_json(_text(entry)) for entry in (inbox if isinstance(inbox, list) else [])]
+        answer = None if kept is None else opened(Answer.model_validate_json(_text(kept)), key)
+        return [opened(entry, key) for entry in waiting], answer
 
     async def chat(self, place: Place) -> Chat | None:
         """One chat; None when nothing was said in it for 30 days."""
@@ -233,7 +248,8 @@ class ConversationStore:
     async def history(self, place: Place) -> list[HistoryLine]:
         """What was said, oldest first."""
         reply = await self._call("LRANGE", self._history(place), 0, -1)
-        return _lines(reply)
+        key = await self._text_key(place.organization_id)
+        return [opened(line, key) for line in _lines(reply)]
 
     async def _chat(self, place: Place, last_ms: int) -> Chat:
         reply = await self._call("HMGET", self._conversation(place), *_SHOWN)
@@ -249,6 +265,9 @@ class ConversationStore:
             _text(name) or None,
             _int(last_in) or None,
         )
+
+    async def _text_key(self, organization_id: str) -> TextKey | None:
+        return None if self._keys is None else await self._keys.of(organization_id)
 
     async def _run(self, script: Script, keys: list[str], arguments: list[Argument]) -> Reply:
         await self._hub.commands.ready(_READY_SECONDS)

@@ -53,6 +53,12 @@ class Visit:
         """Whether numbers and texts are shown on this page now."""
         return self.may("reveal") and self.page in self.session.revealed
 
+    @property
+    def shards(self) -> dict[str, bool]:
+        """The Redis servers to choose from, for who sees all organizations; and which one this page is of."""
+        found: dict[str, bool] = getattr(self.request.state, "shards", {})
+        return found if self.who.org is None else {}
+
     def link(self, page: str = "", /, **query: object) -> str:
         """The relative address of a page beneath the board, such as `link("queue/message", state="failed")`.
 

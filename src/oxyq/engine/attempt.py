@@ -3,12 +3,12 @@
 import asyncio
 import inspect
 import json
-import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from oxyq.clock import now_ms
 from oxyq.engine.backoff import BackoffRules
 from oxyq.engine.job import Job
 from oxyq.engine.json_text import as_int, encode_json, sendable
@@ -73,7 +73,7 @@ def decide(job: Job, ending: Ending, rules: Rules) -> tuple[Settlement, str | No
         case Done(value):
             return _completed(job, value, rules)
         case Later(at_ms, _):
-            return Delayed(job.id, job.token, max(at_ms - _now_ms(), 0), counts=False), None
+            return Delayed(job.id, job.token, max(at_ms - now_ms(), 0), counts=False), None
         case Discard(reason):
             return bury(job, reason, "discarded", rules), None
         case Failed(reason):
@@ -124,7 +124,7 @@ def dead_letter(job: Job, reason: str, kind: str, history: list[JsonValue]) -> d
         "attempts": list(history),
         "replays": list(job.replays),
         "addedAt": job.timestamp_ms,
-        "failedAt": _now_ms(),
+        "failedAt": now_ms(),
     }
 
 
@@ -177,7 +177,7 @@ def _failure_fields(job: Job, reason: str, error: BaseException | None) -> tuple
     limit = as_int(job.options.get("stackTraceLimit"))
     kept = min(KEEP_TRACES if limit is None else max(limit, 0), KEEP_TRACES)
     traces = [*job.stack_traces, trace][-kept:] if kept else []
-    entry: JsonValue = {"attempt": job.attempt, "at": _now_ms(), "error": reason[:LONGEST_REASON]}
+    entry: JsonValue = {"attempt": job.attempt, "at": now_ms(), "error": reason[:LONGEST_REASON]}
     history = [*job.history, entry][-KEEP_HISTORY:]
     return (
         "failedReason", reason[:LONGEST_REASON],
@@ -191,10 +191,6 @@ def _trace(error: BaseException | None, reason: str) -> str:
         return reason[:LONGEST_TRACE]
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-20, chain=False)
     return sendable("".join(lines)[-LONGEST_TRACE:])
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 class Attempt:

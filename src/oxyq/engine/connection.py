@@ -48,8 +48,8 @@ class Connection:
         self._ready = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
-        #: Counts how often it was tried to connect.
-        self.tries = 0
+        #: Counts how often it was tried to connect, and what was to be sent.
+        self.tries = self.calls = 0
 
     @property
     def is_ready(self) -> bool:
@@ -82,10 +82,12 @@ class Connection:
 
     def call(self, *command: Argument) -> "asyncio.Future[Reply]":
         """Send one command; the future holds its reply, RedisReplyError or ConnectionLost."""
+        self.calls += 1
         return self._not_connected() if self._wire is None else self._wire.send(packed(command))
 
     def call_now(self, beginning: Prepared, arguments: list[Argument]) -> "asyncio.Future[Reply]":
         """As `call`, written at once and not with all others of this turn: for a command that is a batch by itself."""
+        self.calls += 1
         if self._wire is None:
             return self._not_connected()
         reply = self._wire.send(beginning.with_rest(arguments))

@@ -49,19 +49,24 @@ class JobQuarantined:
 
 @dataclass(frozen=True, slots=True)
 class JobLost:
-    """A job in hand is not ours any more: its lock ran out or somebody removed it; its handler was stopped."""
+    """A job in hand is not ours any more: its lock ran out or somebody removed it; its handler was stopped.
+
+    `job` is None where its handler had ended already.
+    """
 
     queue: str
     job_id: str
     reason: str
+    job: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobHandedBack:
-    """A job outlived the grace period of a stopping worker and went back to its queue."""
+    """A job outlived the grace of a stopping worker and went back to its queue; `job` is None if it never ran."""
 
     queue: str
     job_id: str
+    job: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)

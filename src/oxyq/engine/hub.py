@@ -5,6 +5,7 @@ from oxyq.engine.connection import COMMAND_TIMEOUT_SECONDS, Connection
 from oxyq.engine.duty import Duty
 from oxyq.engine.locks import LockKeeper
 from oxyq.engine.markers import ANSWER_SECONDS, BLOCK_SECONDS, Markers
+from oxyq.engine.tracing import Tracing
 
 DEFAULT_URL = "redis://localhost:6379"
 
@@ -12,7 +13,8 @@ DEFAULT_URL = "redis://localhost:6379"
 class Hub:
     """Two connections to one Redis, however many queues: all commands go over one, all waiting over the other.
 
-    Nothing is opened before it is needed; a process that only adds jobs has one connection.
+    Nothing is opened before it is needed; a process that only adds jobs has one connection. With `tracing` jobs are
+    followed from who adds them to their end.
     """
 
     def __init__(
@@ -22,10 +24,12 @@ class Hub:
         prefix: str = "bull",
         command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
         block_seconds: float = BLOCK_SECONDS,
+        tracing: Tracing | None = None,
     ) -> None:
         address = redis if isinstance(redis, Address) else Address.from_url(redis)
         self.address = address.for_prefix(prefix)
         self.prefix = prefix
+        self.tracing = tracing
         self.commands = Connection(self.address, command_timeout_seconds=command_timeout_seconds)
         self.waiting = Connection(self.address, command_timeout_seconds=block_seconds + ANSWER_SECONDS)
         self.markers = Markers(self.waiting, self.commands, prefix, block_seconds)

@@ -1,5 +1,6 @@
 """A job as its handler sees it, and reading one from what Redis holds."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from oxyq.engine.json_text import as_int, decode_json, encode_json, sendable
@@ -34,12 +35,14 @@ class Job:
     """A job in hand: `data` is its JSON, `attempt` counts from 1 up to `attempts`."""
 
     # What every attempt needs is read when the job is made, the rest when somebody asks.
-    __slots__ = ("_fields", "_notes", "_options", "attempt", "data", "id", "name", "queue", "stored", "token")
+    __slots__ = ("_fields", "_notes", "_options", "attempt", "data", "id", "name", "queue", "stored", "token", "trace")
 
     def __init__(self, raw: RawJob, queue: str, notes: JobNotes | None) -> None:
         self._fields = fields = raw.fields
         self._notes = notes
         self._options: dict[str, JsonValue] | None = None
+        #: The ids by which lines of the log find this attempt's trace, once it runs and is followed.
+        self.trace: Mapping[str, str] | None = None
         self.id, self.token, self.queue = raw.id, raw.token, queue
         try:
             self.name = fields[b"name"].decode("utf-8", "replace")

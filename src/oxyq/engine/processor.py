@@ -38,6 +38,7 @@ from oxyq.engine.settlement import (
     Retried,
     Settlement,
 )
+from oxyq.engine.tracing import Tracing, followed
 from oxyq.errors import QueueUnavailable
 
 #: What BullMQ's stall check writes into a job that lost its worker too often.
@@ -75,12 +76,15 @@ class Processor:
         rules: Rules,
         tell: Callable[[EngineEvent], None],
         give_up: Callable[[BaseException], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self.queue = scripts.keys.name
         self.locks = HeldLocks(scripts, lock_ms, self._lock_lost)
         self.idle = asyncio.Event()
         self._scripts = scripts
         self._handler = awaitable(handler)
+        if tracing is not None:
+            self._handler = followed(self._handler, tracing)
         self._concurrency = concurrency
         # Half at most, so that Redis settles one half while the handlers of the other run here.
         self._most_per_call = max(min(concurrency // 2, MOST_PER_CALL), 1)
@@ -302,7 +306,7 @@ class Processor:
             return  # lost meanwhile: it belongs to somebody else
         held.attempt = None
         if isinstance(ending, Stopped):
-            self._end(held, HandedBack(job.id, job.token), JobHandedBack(self.queue, job.id))
+            self._end(held, HandedBack(job.id, job.token), JobHandedBack(self.queue, job.id, job))
             return
         settlement, warning = decide(job, ending, self._rules)
         self._end(held, settlement, _event(job, settlement, time.monotonic() - held.started, warning))
@@ -366,7 +370,8 @@ class Processor:
         del self._in_hand[job_id]
         self.locks.tokens.pop(job_id, None)
         held.attempt.stop()
-        self._tell(JobLost(self.queue, job_id, "its lock could not be renewed; the handler was stopped"))
+        why = "its lock could not be renewed; the handler was stopped"
+        self._tell(JobLost(self.queue, job_id, why, held.attempt.job))
         self._call_one()
 
     def _advance(self, job: Job) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from oxyq.engine.adding import Adder, Adding
+from oxyq.clock import now_ms
+from oxyq.engine.adding import Adder, Adding, Said
 from oxyq.engine.backoff import Backoff
 from oxyq.engine.connection import RedisReplyError, Reply
 from oxyq.engine.glimpses import Glimpses
@@ -18,8 +19,9 @@ from oxyq.engine.options import Entry, JobOptions, stored_form
 from oxyq.engine.record import JobRecord, read_record
 from oxyq.engine.schedulers import PATIENCE_SECONDS, Schedulers
 from oxyq.engine.scripts import DELAYED_SHIFT as DELAYED_SHIFT
-from oxyq.engine.scripts import NewJob, QueueScripts, as_text, now_ms
+from oxyq.engine.scripts import NewJob, QueueScripts, as_text
 from oxyq.engine.settlement import Keep, RawJob
+from oxyq.engine.tracing import CARRIED, Tracing
 from oxyq.errors import IdConflict, InvalidPayload, QuotaExceeded
 from oxyq.outcomes import JsonValue
 
@@ -85,19 +87,29 @@ class Queue:
         """
         options = _job_options(delay_ms, priority, attempts, backoff, lifo, keep_completed, keep_failed)
         job = _new_job(name, data, job_id, options)
-        await self._adder.add(Adding(job))
+        await self._add(Adding(job))
         return job.id
 
-    async def add_many(self, entries: Iterable[Entry]) -> list[str]:
+    async def add_many(self, entries: Iterable[Entry], *, own_traces: bool = False) -> list[str]:
         """Add jobs in order, many per round trip, and return their ids.
 
         A sequence is checked as a whole first, and nothing is added if one entry is wrong. Anything else, such as a
         generator, is read as fast as Redis takes it, in bounded memory, and adding ends at an entry that is wrong.
+        Traced, they are one step of one trace, or with `own_traces` each begins its own, linked to that one.
         Raises InvalidPayload naming the entry, QueueUnavailable (adding again with the same ids is harmless).
         """
         jobs: Iterable[NewJob] = _new_jobs(entries)
         if isinstance(entries, Sequence):
             jobs = list(jobs)
+        tracing = self._hub.tracing
+        if tracing is None:
+            return await self._add_all(jobs)
+        if own_traces:
+            return await self._add_all(_carrying(job, tracing.adding_apart(self.name, job)) for job in jobs)
+        with tracing.adding_together(self.name) as carried:
+            return await self._add_all(_carrying(job, carried) for job in jobs)
+
+    async def _add_all(self, jobs: Iterable[NewJob]) -> list[str]:
         ids = list[str]()
 
         def addings() -> Iterator[Adding]:
@@ -121,7 +133,15 @@ class Queue:
         """
         job = _new_job(name, data, job_id, options)
         adding = Adding(job, fingerprint, remember_seconds * 1000, quota_key)
-        return _was_added(await self._adder.add(adding), job_id, data)
+        return _was_added(await self._add(adding), job_id, data)
+
+    def _add(self, adding: Adding) -> Awaitable[Said]:
+        return self._adder.add(adding) if self._hub.tracing is None else self._add_traced(adding, self._hub.tracing)
+
+    async def _add_traced(self, adding: Adding, tracing: Tracing) -> Said:
+        with tracing.adding(self.name, adding.job) as carried:
+            _carrying(adding.job, carried)
+            return await self._adder.add(adding)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -385,6 +405,13 @@ def _new_job(name: str, data: JsonValue, job_id: str | None, options: JobOptions
         raise InvalidPayload("data", f"is not JSON: {error}") from None
     stored, stored_json = stored_form(options)
     return NewJob(job_id, name, data_json, stored, now_ms(), options.delay_ms, options.priority, stored_json)
+
+
+def _carrying(job: NewJob, carried: str) -> NewJob:
+    """The job with its part of a trace, before it is added."""
+    # Its options and their JSON are shared by all jobs of a policy, so not changed in place.
+    job.options, job.options_json = {**job.options, CARRIED: carried}, None
+    return job
 
 
 def _data(reply: object) -> JsonValue:

@@ -102,6 +102,7 @@ class Worker:
             ),
             tell=self._tell,
             give_up=self._give_up,
+            tracing=self._hub.tracing,
         )
         self._stall_check = StallCheck(
             scripts,

@@ -40,6 +40,7 @@ from oxyq.gateways.outbound import Outbound, OutboundMedia, OutboundTemplate, Ou
 from oxyq.gateways.recipients import checked_recipient
 from oxyq.gateways.wording import shown
 from oxyq.outcomes import JsonValue
+from oxyq.telemetry.trace_headers import TRACE_HEADERS
 
 #: The bridge itself waits up to 20 s for a code.
 _PAIR_SECONDS: Final = 30.0
@@ -164,7 +165,7 @@ class BaileysGateway:
             raise NotReady(f"{about}: {error}") from error
         if url is None:
             raise NotReady(f"{about}: no bridge has this number at the moment; is one running?")
-        calls = HttpCalls(self._client, url, self._headers)
+        calls = HttpCalls(self._client, url, {**self._headers, **TRACE_HEADERS.get()})
         try:
             whole = f"/instances/{in_path(instance_id)}{path}"
             return await calls.call(method, whole, about=about, body=body, seconds=seconds)

@@ -19,7 +19,7 @@ class RedisHealth:
     """Redis as it answers now; None where it does not say.
 
     latency_ms: of one PING. max_bytes: None when no limit is set. on_disk: whether jobs are written to its append-only
-    file. budget: commands an hour that are allowed, None without a limit.
+    file. commands_ever: since Redis started. budget: commands an hour that are allowed, None without a limit.
     """
 
     latency_ms: float
@@ -28,6 +28,7 @@ class RedisHealth:
     used_bytes: int | None
     max_bytes: int | None
     commands: CommandRate | None
+    commands_ever: int | None
     budget: int | None
     policy: str | None
     on_disk: bool | None
@@ -81,6 +82,7 @@ def _redis_health(
         used_bytes=info_number(info, "used_memory"),
         max_bytes=info_number(info, "maxmemory") or None,
         commands=rate,
+        commands_ever=info_number(info, "total_commands_processed"),
         budget=budget,
         policy=policy,
         on_disk=on_disk,

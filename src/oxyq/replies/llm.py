@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import importlib.util
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from oxyq.answering import AiSettings, ModelChoice
-from oxyq.engine.scripts import now_ms
+from oxyq.clock import now_ms
 from oxyq.errors import ConfigurationError, QueueUnavailable
 from oxyq.replies.ai import AiAnswer
 from oxyq.replies.answer_text import sendable
 from oxyq.replies.errors import AiUnavailable
 from oxyq.replies.token_usage import TokenUsage
 from oxyq.replies.turn import Turn
+from oxyq.telemetry.events import ModelAsked, Telemetry
 
 if TYPE_CHECKING:
     from pydantic_ai.usage import RunUsage
@@ -38,10 +40,12 @@ class LanguageModels:
         usage: TokenUsage,
         *,
         clock_ms: Callable[[], int] = now_ms,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._addresses = (openai_url, openai_key, anthropic_url, anthropic_key)
         self._usage = usage
         self._clock_ms = clock_ms
+        self._telemetry = telemetry or Telemetry()
         self._loading = asyncio.Lock()
         self._loaded: tuple[Assistant, Providers] | None = None
 
@@ -89,13 +93,18 @@ class LanguageModels:
 
         from oxyq.replies.ai_failures import FAILURES, NOTHING_WRITTEN, failure_of
 
-        usage = RunUsage()
+        usage, since, outcome = RunUsage(), time.monotonic(), "stopped"
         try:
             async with asyncio.timeout(seconds):
                 written = await assistant.answer(turn, ai, providers.model(choice), usage)
+            outcome = "answered"
         except FAILURES as error:
-            return failure_of(error)
+            failure = failure_of(error)
+            outcome = failure.reason
+            return failure
         finally:
+            took = time.monotonic() - since
+            self._telemetry.emit(ModelAsked(choice.provider, outcome, took, usage.input_tokens, usage.output_tokens))
             await self._count(turn, ai, usage)
         counts = (usage.input_tokens, usage.output_tokens, choice.model)
         if written.text is None:

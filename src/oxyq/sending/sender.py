@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from oxyq.clock import now_ms
 from oxyq.engine.job import Job
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import QueueUnavailable, TemporaryError
 from oxyq.gateways.base import InstanceHalted, MaybeSent, NeverWill, NotReady, NotSent, Scope, SlowDown
 from oxyq.gateways.by_instance import Gateways
@@ -17,6 +17,7 @@ from oxyq.outcomes import JsonValue
 from oxyq.pacing.limiter import Go, Kind, Lane, Limiter
 from oxyq.sending.lanes import first_instance, lane_through
 from oxyq.sending.ledger import Gate, IfUnknown, Ledger, Why
+from oxyq.telemetry.events import LimitMet, SendEnded, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ _IF_UNKNOWN: Final[Mapping[Kind, IfUnknown]] = {"message": "once", "automation":
 IN_PLACE_MS: Final = 50
 #: What "slow down" means when the other side does not say for how long.
 SLOW_DOWN_SECONDS: Final = {"pair": 6.0, "number": 1.0, "campaign": 3600.0}
+#: How a try ended that raised, for who counts: the first that fits, by what it raised or (NotYet) why.
+_RAISED: Final[Sequence[tuple[type[BaseException], str]]] = (
+    (SlowDown, "slow_down"), (NotReady, "not_ready"), (InstanceHalted, "halted"), (NotYet, "limited"),
+    (OrganizationPaused, "paused"), (LostJob, "lost"), (MaybeSent, "maybe_sent"), (NeverWill, "refused"),
+    (NotSent, "not_sent"), (QueueUnavailable, "redis_away"),
+)  # fmt: skip
 #: How soon a number that is not connected, or halted until somebody sees to it, is tried again by one message.
 NOT_READY_SECONDS: Final = 5.0
 HALTED_SECONDS: Final = 300.0
@@ -96,11 +103,13 @@ class Sender:
         ledger: Ledger,
         limiter: Limiter,
         number_told: Callable[[str, str, str | None], None] = lambda organization_id, instance_id, halted: None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._gateways = gateways
         self._ledger = ledger
         self._limiter = limiter
         self._number_told = number_told
+        self._telemetry = telemetry or Telemetry()
         self._halted = set[str]()
 
     async def send(
@@ -120,6 +129,23 @@ class Sender:
         Raises NotYet, what the gateway raises when nothing went out, MaybeSent when it may be tried once more,
         LostJob, OrganizationPaused, QueueUnavailable.
         """
+        try:
+            sent = await self._send(job, message, organization, kind, held_ms, gate)
+        except Exception as error:
+            self._telemetry.emit(SendEnded(kind, _raised(error)))
+            raise
+        self._telemetry.emit(SendEnded(kind, type(sent).__name__.lower()))
+        return sent
+
+    async def _send(
+        self,
+        job: Job,
+        message: Outbound,
+        organization: Organization,
+        kind: Kind,
+        held_ms: int | None,
+        gate: Gate | None,
+    ) -> Sent | Unconfirmed | Kept:
         if organization.is_paused:
             raise OrganizationPaused(f"organization {organization.id} is paused")
         instance_id = message.instance_id or first_instance(organization)
@@ -152,7 +178,11 @@ class Sender:
                 # This process was frozen or cut off: another one may have the job by now, and send. Where it has not,
                 # the job comes back at once, and this message is claimed anew.
                 raise NotYet(f"{job.id} was held up for longer than its lock lasts", now_ms())
-            receipt = await gateway.send(message)
+            if (traces := self._telemetry.traces) is None:
+                receipt = await gateway.send(message)
+            else:
+                with traces.sending(gateway.name, kind, instance_id):
+                    receipt = await gateway.send(message)
         except (SlowDown, NotReady, InstanceHalted) as error:
             await self._ledger.refused(job, organization_id, key, gate)
             scope, seconds = _pause(error)
@@ -192,6 +222,7 @@ class Sender:
             if isinstance(verdict, Go):
                 return
             wait_ms = verdict.at_ms - now
+            self._telemetry.emit(LimitMet(lane.kind, verdict.why, wait_ms))
             if wait_ms > IN_PLACE_MS:
                 raise NotYet(verdict.why, verdict.at_ms, held_ms=verdict.at_ms if verdict.held else None)
             await asyncio.sleep(wait_ms / 1000)
@@ -206,6 +237,11 @@ def _as_text(message: OutboundTemplate) -> OutboundText:
         text=message.text,
         key=message.key,
     )
+
+
+def _raised(error: Exception) -> str:
+    why = error.__cause__ if isinstance(error, NotYet) and error.__cause__ is not None else error
+    return next((word for kind, word in _RAISED if isinstance(why, kind)), "failed")
 
 
 def _pause(error: SlowDown | NotReady | InstanceHalted) -> tuple[Scope, float]:

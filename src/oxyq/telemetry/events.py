@@ -3,9 +3,12 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from oxyq.engine.events import EngineEvent
+
+if TYPE_CHECKING:  # loaded only when traces are on
+    from oxyq.telemetry.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,34 @@ class CampaignEnded:
     organization_id: str
     campaign_id: str
     counts: dict[str, int]
+
+
+@dataclass(slots=True)  # not frozen: one per message, and that would cost half a microsecond
+class SendEnded:
+    """One try to send a message ended; `outcome` is a word of sending/sender.py."""
+
+    kind: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitMet:
+    """A limit let a message wait: why, and for how long."""
+
+    kind: str
+    why: str
+    wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAsked:
+    """A language model answered, was stopped since the person wrote on, or failed for a reason (`outcome`)."""
+
+    provider: str
+    outcome: str
+    seconds: float
+    tokens_in: int
+    tokens_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +144,9 @@ Event: TypeAlias = (
     | JobHandled
     | CampaignPlanned
     | CampaignEnded
+    | SendEnded
+    | LimitMet
+    | ModelAsked
     | WebhookTaken
     | ConnectionChanged
     | ChoreDone
@@ -128,8 +162,14 @@ EventListener: TypeAlias = Callable[[Event], None]
 class Telemetry:
     """Hands each event to every listener; one that raises is left out of it, nothing else happens."""
 
-    def __init__(self) -> None:
-        self._listeners: list[EventListener] = []
+    def __init__(self, traces: "Traces | None" = None) -> None:
+        # Here, because it reads the catalogue above.
+        from oxyq.telemetry.metrics.process_metrics import ProcessMetrics
+
+        self.metrics = ProcessMetrics()
+        self._listeners: list[EventListener] = [self.metrics.heard]
+        #: By which jobs and requests are followed, None when nobody asks for it.
+        self.traces = traces
 
     def listen(self, listener: EventListener) -> None:
         """Hear every event from now on."""

@@ -1,15 +1,21 @@
 """One log line per event, as text for people or JSON for machines: ids, never a message's text, numbers masked."""
 
+import contextlib
 import logging
 import re
 import sys
-from typing import Literal, TextIO
+import traceback
+from typing import Final, Literal, TextIO, assert_never
 
 import structlog
 
 from oxyq.engine import events as engine
 from oxyq.telemetry import events as ours
 from oxyq.telemetry.events import Event
+from oxyq.telemetry.places import place
+
+#: What a library says is cut here: an answer of a server may stand in it.
+_LONGEST_WORDS: Final = 300
 
 _LONG_DIGITS = re.compile(r"(?<![0-9a-fA-F_-])\+?(\d{2})\d{4,}(\d{4})(?![0-9a-fA-F_-])")
 
@@ -27,6 +33,7 @@ def set_up_logs(level: str, style: Literal["auto", "json", "text"], stream: Text
     )
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,  # trace_id and span_id, while traces are on
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             _in_plain_text,
@@ -36,6 +43,25 @@ def set_up_logs(level: str, style: Literal["auto", "json", "text"], stream: Text
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    for before in [handler for handler in root.handlers if isinstance(handler, _LibraryLines)]:
+        root.removeHandler(before)
+    root.addHandler(_LibraryLines(logging.WARNING))
+
+
+class _LibraryLines(logging.Handler):
+    """What libraries log (uvicorn, the exporter of traces), as lines of ours; of an error its class and its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        with contextlib.suppress(Exception):  # a log that cannot be written is no reason to fail
+            more: dict[str, str] = {}
+            if record.exc_info and record.exc_info[0] is not None:
+                more["error"] = record.exc_info[0].__qualname__
+                if frames := traceback.extract_tb(record.exc_info[2]):
+                    more["where"] = place(frames[-1])
+            words = masked(record.getMessage()[:_LONGEST_WORDS].strip())
+            structlog.get_logger().log(record.levelno, "log", name=record.name, words=words, **more)
 
 
 def _in_plain_text(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -59,6 +85,8 @@ def masked(text: str) -> str:
 def log_event(event: Event) -> None:
     """Write one line for an event."""
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    if (trace := getattr(getattr(event, "job", None), "trace", None)) is not None:
+        log = log.bind(**trace)  # told when the attempt is over, and its span with it
     match event:
         case engine.JobCompleted(job, seconds, warning):
             if warning:
@@ -102,6 +130,19 @@ def log_event(event: Event) -> None:
             )
         case ours.CampaignEnded(organization_id, campaign_id, counts):
             log.info("campaign.ended", organization=organization_id, campaign=campaign_id, **counts)
+        case ours.SendEnded(kind, outcome):
+            log.debug("send.ended", kind=kind, outcome=outcome)
+        case ours.LimitMet(kind, why, wait_ms):
+            log.debug("limit.met", kind=kind, why=why, ms=wait_ms)
+        case ours.ModelAsked(provider, outcome, seconds, tokens_in, tokens_out):
+            log.info(
+                "model.asked",
+                provider=provider,
+                outcome=outcome,
+                ms=round(seconds * 1000),
+                tokens_in=tokens_in,
+                tokens_out=tokens_out,
+            )
         case ours.WebhookTaken(gateway, instance_id, counts, left_out):
             log.info("webhook.taken", gateway=gateway, instance=instance_id, left_out=list(left_out), **counts)
         case ours.ConnectionChanged(organization_id, instance_id, state, detail):
@@ -119,3 +160,5 @@ def log_event(event: Event) -> None:
             log.warning("loop.lagged", seconds=round(seconds, 1), where=where)
         case ours.ProcessStuck(seconds, what):
             log.error("process.stuck", seconds=seconds, what=what)
+        case _:
+            assert_never(event)

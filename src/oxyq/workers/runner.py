@@ -31,13 +31,24 @@ class Task:
 
 Handle: TypeAlias = Callable[[Task], Awaitable[Outcome]]
 Hold: TypeAlias = Callable[[Job, str], Awaitable[Later]]
+Elsewhere: TypeAlias = Callable[[Job, AnyPayload, bool], Awaitable[Outcome | None]]
+"""What becomes of a job whose organization is on another server; None: it is here. Told whether it is known here."""
 Leave: TypeAlias = Callable[[Job, NewerPayload], Awaitable[Later | Discard]]
 Report: TypeAlias = Callable[[Task, Outcome], Awaitable[None]]
 
 
+class _NotHere(Exception):
+    """The job's organization is on another server, or on its way."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
 class Runner:
     """Runs jobs: `handlers` says who handles which payload, `hold` puts off those of an organization that is paused,
-    `leave` those that only a newer release can read, `report` hears how each ended."""
+    `leave` those that only a newer release can read, `report` hears how each ended. `elsewhere` is asked where there
+    are several servers."""
 
     def __init__(
         self,
@@ -47,6 +58,7 @@ class Runner:
         leave: Leave,
         report: Report,
         telemetry: Telemetry,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._organizations = organizations
         self._handlers = handlers
@@ -54,6 +66,7 @@ class Runner:
         self._leave = leave
         self._report = report
         self._telemetry = telemetry
+        self._elsewhere = elsewhere
 
     async def run_job(self, job: Job) -> Outcome:
         """Run one job and return how it ended; a failed attempt is raised, so that the engine keeps its trace."""
@@ -63,6 +76,8 @@ class Runner:
             outcome = await self._handle(task)
         except NewerPayload as error:
             return await self._leave(job, error)
+        except _NotHere as error:
+            outcome = error.outcome
         except Exception as error:
             outcome = self._settle(error)
             if isinstance(outcome, Failed):
@@ -73,6 +88,10 @@ class Runner:
 
     async def _admit(self, job: Job, payload: AnyPayload) -> Task:
         organization = await self._organizations.get(payload.organization_id)
+        if self._elsewhere is not None:
+            outcome = await self._elsewhere(job, payload, organization is not None)
+            if outcome is not None:
+                raise _NotHere(outcome)
         if organization is None:
             raise PermanentError(
                 f"organizationId: {payload.organization_id!r} is unknown here; add it with: oxyq orgs set"

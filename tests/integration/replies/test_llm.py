@@ -15,6 +15,7 @@ from oxyq.replies.llm import LanguageModels
 from oxyq.replies.router import Reply, Router
 from oxyq.replies.token_usage import TokenUsage
 from oxyq.replies.turn import Line, Turn
+from oxyq.telemetry.events import Event, ModelAsked, Telemetry
 from tests.integration.replies.model_server import Call, Fail, Garbage, Hang, ModelServer, Say
 
 OPENAI = ModelChoice(provider="openai", model="small")
@@ -61,6 +62,31 @@ async def test_a_model_answers_with_what_it_is_told(models: LanguageModels, serv
     ]
     assert server.keys == ["Bearer key-o"]
     assert server.asked[0]["max_completion_tokens"] == 400
+
+
+async def test_how_each_question_ended_is_told(server: ModelServer, usage: TokenUsage) -> None:
+    telemetry, told = Telemetry(), list[Event]()
+    telemetry.listen(told.append)
+    models = LanguageModels(server.openai_url, "key-o", server.anthropic_url, "key-a", usage, telemetry=telemetry)
+    server.will(Fail(429), Say("São R$ 200."))
+
+    await models.answer(turn(), AI.model_copy(update={"fallback": OTHER}))
+    hang = Hang()
+    server.will(hang)
+    asking = asyncio.create_task(models.answer(turn(), AI))
+    await asyncio.wait_for(hang.reached.wait(), 30)
+    asking.cancel()
+    await asyncio.wait([asking])
+    await models.close()
+
+    asked = [event for event in told if isinstance(event, ModelAsked)]
+    assert [(one.provider, one.outcome) for one in asked] == [
+        ("openai", "rate_limited"),
+        ("openai", "answered"),
+        ("openai", "stopped"),
+    ]
+    assert (asked[1].tokens_in, asked[1].tokens_out) == (100, 20)
+    assert asked[1].seconds > 0
 
 
 async def test_anthropic_answers_too(models: LanguageModels, server: ModelServer) -> None:

@@ -7,11 +7,11 @@ import pytest
 import redis.asyncio
 
 from oxyq import redis_keys
+from oxyq.clock import now_ms
 from oxyq.contacts import ContactStore
 from oxyq.engine import Hub
 from oxyq.engine.job import Job
 from oxyq.engine.keys import QueueKeys
-from oxyq.engine.scripts import now_ms
 from oxyq.gateways.base import GatewayError, InstanceHalted, MaybeSent, NeverWill, NotSent, SlowDown
 from oxyq.gateways.by_instance import Gateways
 from oxyq.gateways.none import NoGateway
@@ -22,6 +22,7 @@ from oxyq.pacing.limiter import Go, Kind, Lane, Limiter, Wait
 from oxyq.sending.lanes import Lanes
 from oxyq.sending.ledger import Gate, Ledger
 from oxyq.sending.sender import Kept, LostJob, NotYet, Sender, Sent, Unconfirmed
+from oxyq.telemetry.events import Event, SendEnded, Telemetry
 from tests.integration.sending.conftest import Run
 
 MESSAGE = OutboundText("org_demo", "wa_demo", "5511999990001", "oi", "camp-1/5511999990001/1")
@@ -63,6 +64,19 @@ async def test_a_second_run_sends_nothing(hub: Hub, ledger: Ledger, run: Run) ->
     assert await send(sender, await run(), "campaign") == Sent("wamid-1")
     assert await send(sender, await run(), "campaign") == Sent("wamid-1")
     assert len(gateway.went_out) == 1
+
+
+async def test_how_each_try_ended_is_told(hub: Hub, ledger: Ledger, run: Run) -> None:
+    telemetry, told = Telemetry(), list[Event]()
+    telemetry.listen(told.append)
+    gateway = Scripted(SlowDown("slow", 0.001), InstanceHalted("blocked", 0.001), NotSent("no"), MaybeSent("no answer"))
+    sender = Sender(Gateways(gateway), ledger, Limiter(hub), telemetry=telemetry)
+
+    for _ in range(5):
+        await send(sender, await run(), "message")
+
+    outcomes = [event.outcome for event in told if isinstance(event, SendEnded)]
+    assert outcomes == ["slow_down", "halted", "not_sent", "maybe_sent", "sent"]
 
 
 @pytest.mark.parametrize("refusal", [NotSent("no"), SlowDown("slow", 0.02), NeverWill("no such number")], ids=repr)

@@ -49,6 +49,34 @@ async def test_nothing_to_tell_sends_nothing(hub, clock, redis_client) -> None:
     assert [key async for key in redis_client.scan_iter(f"oxyq:{hub.prefix}:*")] == []
 
 
+async def test_since_the_process_began_all_is_told_also_what_was_flushed(recorder, completed, failed) -> None:
+    for event in (completed(ran=0.5), failed()):
+        recorder.heard(event)
+    await recorder.flush()
+    recorder.heard(completed(ran=2.0, waited=-1.0))
+
+    tally = recorder.totals()["message"]
+    assert tally.counts == [2, 1, 0]
+    assert tally.run_seconds == pytest.approx(3.0)
+    assert sum(tally.runs) == sum(tally.waits) == 3
+    assert tally.wait_seconds == pytest.approx(2.0, abs=0.01)  # of a clock that is behind it is not taken away
+
+
+async def test_the_mean_of_the_last_minutes_or_else_of_the_hour(recorder, statistics, clock, completed) -> None:
+    assert await statistics.mean_run_seconds("message") is None
+    recorder.heard(completed(ran=0.5))
+    await recorder.flush()
+    clock.now += 1800
+    assert await statistics.mean_run_seconds("message") == pytest.approx(0.5, rel=0.2)
+
+    recorder.heard(completed(ran=4.0))
+    await recorder.flush()
+    assert await statistics.mean_run_seconds("message") == pytest.approx(4.0, rel=0.2)
+
+    clock.now += 2 * HOUR
+    assert await statistics.mean_run_seconds("message") is None
+
+
 async def test_each_point_has_its_own_time(recorder, statistics, clock, completed) -> None:
     # Given a job in each of three minutes
     begin = clock.now

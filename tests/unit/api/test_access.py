@@ -8,10 +8,12 @@ from oxyq.api.guard import SAFE_METHODS
 from tests.route_table import Served, served
 
 BOARD = "/admin/queues"
-#: Webhooks bring a proof of their own.
+METRICS = {"/metrics", "/metrics/scaling"}
+#: Webhooks bring a proof of their own, and readers of metrics a token of theirs.
 OPEN = {
     "/health", "/health/redis", "/health/queues", "/ready", "/ready/intake", "/docs", "/openapi.json",
     "/webhooks/{gateway}/{instance}", "/webhooks/cloud/{instance}",
+    *METRICS,
     "/", BOARD, f"{BOARD}/login", f"{BOARD}/static/{{version}}/{{name}}",
 }  # fmt: skip
 #: What takes a body and changes nothing (add yours); `choose` is about how one's own session is shown.
@@ -57,6 +59,13 @@ def test_every_route_that_changes_something_is_in_the_audit(closed: list[Served]
             assert deeds[0].removeprefix("audited_").count(".") == 1, f"{deeds[0]} is not of the form thing.verb"
             may_viewers = "may_look" in route.checks
             assert not may_viewers or route.path in ANYBODYS, f"{route.path} may be done by viewers"
+
+
+def test_metrics_are_for_their_readers(api: FastAPI) -> None:
+    found = [route for route in served(api) if route.path.startswith("/metrics")]
+
+    assert {route.path for route in found} == METRICS
+    assert all("is_metrics_reader" in route.checks for route in found)
 
 
 async def test_without_a_token_the_api_answers_nothing(closed: list[Served], client: httpx.AsyncClient) -> None:

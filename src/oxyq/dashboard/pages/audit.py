@@ -23,7 +23,7 @@ LISTED: Final = 50
 #: What a deed may be about, for the choice above the list; in the order in which the board shows them.
 THINGS: Final = (
     "queue", "job", "task", "dead-letter", "campaign", "conversation", "message", "automation", "schedule",
-    "organization", "instance", "contact", "session", "access", "board",
+    "organization", "instance", "contact", "alert", "snapshot", "session", "access", "board",
 )  # fmt: skip
 _LONGEST_SHOWN: Final = 80
 

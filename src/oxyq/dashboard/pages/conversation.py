@@ -12,7 +12,9 @@ from oxyq.access.tokens import signing_secret
 from oxyq.api.access import DoorKeeper, no_organization, tell_audit
 from oxyq.api.deadline import carried_through, redis_deadline
 from oxyq.api.handles import BEGINNING, Handles
+from oxyq.api.json_answer import JsonAnswer
 from oxyq.app import App
+from oxyq.clock import now_ms
 from oxyq.conversations.store import Chat, Place, place_named
 from oxyq.conversations.transcript import Message
 from oxyq.dashboard.forms import read_form
@@ -21,14 +23,16 @@ from oxyq.dashboard.organization import Chooser, named, told_in_its_time
 from oxyq.dashboard.problems import Problems
 from oxyq.dashboard.rendering import Pages
 from oxyq.dashboard.visit import visit
-from oxyq.engine.scripts import now_ms
 from oxyq.errors import InvalidPayload, NotAllowed, NotFound
+from oxyq.jobs import wire
 from oxyq.organizations import Organization
 from oxyq.outcomes import JsonValue
 from oxyq.sending.lanes import first_instance
 
 #: The last so many messages are on the page; who looks further back asks for all of them.
 SHOWN: Final = 100
+#: How long somebody waits for jobs that run, when they erase a person.
+ERASE_SECONDS: Final = 20.0
 
 
 class ConversationPage:
@@ -40,16 +44,18 @@ class ConversationPage:
         self._transcripts = app.transcripts
         self._take_over = app.take_over
         self._replies = app.person_replies
+        self._erasure = app.erasure
         self._chooser = Chooser(app.organizations, pages)
         self._handles = Handles(signing_secret(app.settings))
         self._pages = pages
 
     def routes(self, door: DoorKeeper) -> APIRouter:
-        """GET a chat; POST to take it over, give it back, and write in it."""
+        """GET a chat; POST to take it over, give it back, write in it, and erase whose it is."""
         router, one = APIRouter(), "/conversations/{chat}"
         router.add_api_route(one, self.show, methods=["GET"], dependencies=door.look())
         for name, act in (("take-over", self.take_over), ("release", self.release), ("reply", self.reply)):
             router.add_api_route(f"{one}/{name}", act, methods=["POST"], dependencies=door.deed(f"conversation.{name}"))
+        router.add_api_route(f"{one}/erase", self.erase, methods=["POST"], dependencies=door.deed("contact.erase"))
         return router
 
     def topics(self) -> Mapping[str, Topic]:
@@ -103,6 +109,18 @@ class ConversationPage:
             return await self._page(request, chat, text=form.optional("text") or "", problem=problem)
         tell_audit(request, jobId=job_id)
         return await self._done(request, organization, chat, "conversations.sent")
+
+    async def erase(self, request: Request, chat: str) -> Response:
+        """Erase the person from everything; the answer is the receipt, as a file."""
+        organization, who = await self._chooser.needed(request), visit(request).who
+        await read_form(request)
+        place = self._place(organization, chat)
+        receipt = await self._erasure.erase(
+            organization.id, place.contact, by=who.sub, door="board", sees_all=who.org is None,
+            patience_seconds=ERASE_SECONDS,
+        )  # fmt: skip
+        tell_audit(request, organization_id=organization.id, person=receipt.person, complete=receipt.is_complete)
+        return JsonAnswer(wire(receipt), headers={"Content-Disposition": 'attachment; filename="receipt.json"'})
 
     async def _page(self, request: Request, handle: str, *, text: str = "", problem: str = "") -> Response:
         organization = await self._chooser.needed(request)

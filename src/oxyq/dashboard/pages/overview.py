@@ -1,12 +1,14 @@
 """The first page: how everything stands, in words first and in numbers then."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request, Response
 
+from oxyq.alerts.alert import Alert
+from oxyq.alerts.rules import RULES
 from oxyq.api.access import DoorKeeper, caller, no_organization
 from oxyq.api.deadline import redis_deadline
 from oxyq.api.query import one_of, query_parameters
@@ -59,21 +61,25 @@ class OverviewPage:
         shown = {"span": span, "spans": SPAN_NAMES, "chosen": chosen, "queues": (ALL, *self._queues)}
         if organization_id is not None:
             async with redis_deadline():
-                drawn, own = await asyncio.gather(
-                    self._bars(queue, span, organization_id), self._app.overview.of_organization(organization_id)
+                drawn, own, alerts = await asyncio.gather(
+                    self._bars(queue, span, organization_id),
+                    self._app.overview.of_organization(organization_id),
+                    self._app.alerts.firing(organization_id),
                 )
             return self._pages.show(
-                seen, "overview_organization.html", drawn=drawn, own=own, organization_id=organization_id, **shown
-            )
+                seen, "overview_organization.html", drawn=drawn, own=own, organization_id=organization_id,
+                alerts=alerts, rules=RULES, **shown,
+            )  # fmt: skip
         async with redis_deadline():
-            drawn, now, times = await asyncio.gather(
+            drawn, now, alerts, times = await asyncio.gather(
                 self._bars(queue, span, None),
                 self._app.overview.now(),
+                self._app.alerts.firing(),
                 asyncio.gather(*(self._app.statistics.percentiles(name, span) for name in self._queues)),
             )
         return self._pages.show(
             seen, "overview.html", drawn=drawn, now=now, times=dict(zip(self._queues, times, strict=True)),
-            standing=standing(now), words=_words(now), **shown,
+            standing=standing(now), words=_words(now, alerts), alerts=alerts, rules=RULES, **shown,
         )  # fmt: skip
 
     async def _bars(self, queue: str | None, span: SpanName, organization_id: str | None) -> Bars:
@@ -83,7 +89,7 @@ class OverviewPage:
         """The numbers of now; of one organization there are none but those of its chart."""
         if organization_id is not None:
             return {}
-        now = await self._app.overview.now()
+        now, alerts = await asyncio.gather(self._app.overview.now(), self._app.alerts.firing())
         return {
             "queues": {queue.name: _numbers(queue) for queue in now.queues},
             "per_second": _per_second(now),
@@ -91,7 +97,7 @@ class OverviewPage:
             "active": sum(queue.counts["active"] for queue in now.queues),
             "latency_ms": None if now.redis is None else now.redis.latency_ms,
             "used_bytes": None if now.redis is None else now.redis.used_bytes,
-            "words": _words(now),
+            "words": _words(now, alerts),
         }
 
     async def _done(self, organization_id: str | None, argument: str) -> JsonValue:
@@ -118,11 +124,12 @@ def standing(now: InstallationNow) -> tuple[Standing, int]:
     return ("fine", 0) if is_worked else ("nobody", 0)
 
 
-def _words(now: InstallationNow) -> str:
+def _words(now: InstallationNow, alerts: Sequence[Alert]) -> str:
     """What is told in words: when it is another than the page has, its script asks for the page again."""
     dangers = now.redis.dangers if now.redis is not None else ()
     states = (queue.state for queue in now.queues)
-    return " ".join((standing(now)[0], *states, *(process.id for process in now.workers), *dangers))
+    wrong = (alert.id for alert in alerts)
+    return " ".join((standing(now)[0], *states, *(process.id for process in now.workers), *dangers, *wrong))
 
 
 def _numbers(queue: QueueNow) -> JsonValue:
