@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -172,3 +173,4 @@ def _tell(gateway: SimulatedGateway, url: str, whose: Number) -> None:
     say(f"  echo '{json.dumps(number)}' | oxyq instances set -")
     for name, value in _SECRETS[gateway].items():
         say(f"  echo {value} | oxyq instances secret {whose.id} {name}")
+    sys.stdout.flush()  # who waits for it does so now

