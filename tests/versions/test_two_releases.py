@@ -69,9 +69,7 @@ async def until_it_is_heard(app: App, seconds: float = 30.0) -> None:
 async def nothing_is_buried_or_stuck(app: App) -> None:
     """No dead letter, and no job in any hand."""
     assert [letter async for letter in app.dead_letters.find(Filter())] == []
-    assert {name: (await app.queues[name].counts())["active"] for name in ("message", "automation", "campaign")} == {
-        "message": 0, "automation": 0, "campaign": 0,
-    }  # fmt: skip
+    await ended(app)  # a canary is in a hand for a moment
 
 
 async def ended(app: App, seconds: float = 30.0) -> None:
