@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
 import command_line_reference  # noqa: E402 - found by the line above
-import error_reference  # noqa: E402
-import http_reference  # noqa: E402
-import python_reference  # noqa: E402
-import settings_reference  # noqa: E402
+import error_reference  # noqa: E402 - as the first
+import http_reference  # noqa: E402 - as the first
+import python_reference  # noqa: E402 - as the first
+import settings_reference  # noqa: E402 - as the first
 
 #: Address in the site → what makes its Markdown, from the code as it is. A file there is for readers without a site.
 GENERATED = {

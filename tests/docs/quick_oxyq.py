@@ -51,7 +51,7 @@ def quick_oxyq(folder: Path) -> Iterator[Path]:
 def _serve(path: str) -> None:
     """Fork for whoever comes, for ever."""
     import oxyq.app
-    import oxyq.cli.program  # noqa: F401
+    import oxyq.cli.program  # noqa: F401 - loaded here, once, for all forks
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks here
     with socket.socket(socket.AF_UNIX) as door:

@@ -84,9 +84,9 @@ def test_the_reference_has_every_command_setting_and_route(site: Path) -> None:
 
 
 def _paths(command: object, context: object) -> Iterator[str]:
-    yield context.command_path  # type: ignore[attr-defined]
+    yield context.command_path  # type: ignore[attr-defined]  # a click.Context
     for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
-        inner = command.get_command(context, name)  # type: ignore[attr-defined]
+        inner = command.get_command(context, name)  # type: ignore[attr-defined]  # a click.Group
         if not inner.hidden:
             yield from _paths(inner, type(inner).context_class(inner, info_name=name, parent=context))
 
